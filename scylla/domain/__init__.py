@@ -1,0 +1,1 @@
+"""Frozen types and the arithmetic on them; no input or output of any kind."""

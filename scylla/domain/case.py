@@ -1,0 +1,56 @@
+"""A task with everything that is needed to set and to grade it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from scylla.domain.rubric import Rubric
+
+
+class SourceKind(str, Enum):
+    """Where a workspace comes from."""
+
+    FOLDER = "folder"
+    BUNDLE = "bundle"
+    GIT = "git"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Source:
+    """The pinned source of a workspace.
+
+    `location` is an absolute path (folder, bundle) or a git URL. `commit` is 40 hex digits; None only for a folder,
+    which is then taken as it stands.
+    """
+
+    kind: SourceKind
+    location: str
+    commit: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Case:
+    """One validated case folder.
+
+    `digest` (hex SHA-256) covers everything that shapes a run or its grade: prompt, source, criteria, rubric, limits.
+    `offline_file` is the scenario for the offline model, None when the case has none.
+    `max_cost_usd` is the run's own cap, None for no cap.
+    """
+
+    id: str
+    name: str
+    description: str
+    language: str
+    folder: Path
+    source: Source
+    prompt: str
+    criteria: str
+    rubric: Rubric
+    timeout_s: float
+    max_cost_usd: float | None
+    tiers: tuple[str, ...]
+    tags: tuple[str, ...]
+    offline_file: Path | None
+    digest: str

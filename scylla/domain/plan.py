@@ -1,0 +1,104 @@
+"""The plan of an experiment: which runs, in which order."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scylla.domain.case import Case
+from scylla.domain.tier import Subtest
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, order=True)
+class RunKey:
+    """The name of a run. `run_number` counts from 1."""
+
+    case_id: str
+    tier: str
+    subtest: str
+    run_number: int
+
+    @property
+    def label(self) -> str:
+        """`<case>/<tier>/<subtest>/run_<nn>`: also its folder inside an experiment."""
+        return f"{self.case_id}/{self.tier}/{self.subtest}/run_{self.run_number:02d}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Conditions:
+    """What all runs of an experiment share; a different value means a different experiment.
+
+    `case_digests` pairs each case id with its digest, sorted. `model` and the judge models are the names given to the
+    agent CLI. `timeout_s` is None when each case's own limit holds.
+    """
+
+    agent: str
+    agent_version: str
+    model: str
+    judge_models: tuple[str, ...]
+    offline: bool
+    timeout_s: float | None
+    case_digests: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """A validated experiment. `order` holds every run once, in randomised blocks."""
+
+    name: str
+    conditions: Conditions
+    cases: tuple[Case, ...]
+    subtests: tuple[Subtest, ...]
+    runs_per_subtest: int
+    seed: int
+    order: tuple[RunKey, ...]
+
+    def case(self, case_id: str) -> Case:
+        """The case of that id; KeyError when the plan has none."""
+        return {case.id: case for case in self.cases}[case_id]
+
+    def subtest(self, key: RunKey) -> Subtest:
+        """The subtest of a run; KeyError when the plan has none."""
+        return {subtest.label: subtest for subtest in self.subtests}[f"{key.tier}/{key.subtest}"]
+
+
+def make_plan(
+    *,
+    name: str,
+    conditions: Conditions,
+    cases: Sequence[Case],
+    subtests: Sequence[Subtest],
+    runs_per_subtest: int,
+    seed: int,
+) -> Plan:
+    """The plan with its runs ordered in randomised blocks."""
+    return Plan(
+        name=name,
+        conditions=conditions,
+        cases=tuple(cases),
+        subtests=tuple(subtests),
+        runs_per_subtest=runs_per_subtest,
+        seed=seed,
+        order=order_in_blocks(cases, subtests, runs_per_subtest, seed=seed),
+    )
+
+
+def order_in_blocks(
+    cases: Sequence[Case], subtests: Sequence[Subtest], runs_per_subtest: int, *, seed: int
+) -> tuple[RunKey, ...]:
+    """Every run once. Block n holds run n of each case and subtest, shuffled by `seed` and n alone.
+
+    A larger `runs_per_subtest` therefore only appends. A case that lists its tiers is run on these only.
+    """
+    order: list[RunKey] = []
+    for run_number in range(1, runs_per_subtest + 1):
+        block = [
+            RunKey(case_id=case.id, tier=subtest.tier, subtest=subtest.id, run_number=run_number)
+            for case in cases
+            for subtest in subtests
+            if not case.tiers or subtest.tier in case.tiers
+        ]
+        random.Random(f"{seed}:{run_number}").shuffle(block)
+        order.extend(block)
+    return tuple(order)
