@@ -1,0 +1,1 @@
+"""Starting and ending processes: the only door to them."""
