@@ -1,0 +1,1 @@
+"""Grading: checks decided by commands, verdicts given by judges."""
