@@ -1,0 +1,1 @@
+"""Files people wrote → domain types, with problems that name file and key."""

@@ -1,0 +1,1 @@
+"""Data only: the built-in tiers, read by `scylla.config.tiers`."""

@@ -1,0 +1,145 @@
+"""Tier folders become subtests, each one a set-up of its own."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from scylla.config.tiers import available_tiers, load_tier
+from scylla.domain.tier import TIER_IDS, OverlayFile, Setup, SystemPrompt
+
+
+def write_tier(folder: Path, subtests: str, *, tier: str = "t1") -> Path:
+    (folder / tier / "blocks").mkdir(parents=True)
+    (folder / tier / "tier.yaml").write_text(f"name: Mine\ndescription: A tier\nsubtests:\n{subtests}")
+    (folder / tier / "blocks/first.md").write_text("One.\n")
+    (folder / tier / "blocks/second.md").write_text("\nTwo.\n\n")
+    (folder / tier / "blocks/empty.md").write_text(" \n")
+    (folder / tier / "prompt.txt").write_text("You are terse.\n")
+    return folder
+
+
+def test_every_built_in_tier_loads_and_no_two_subtests_are_the_same():
+    assert "T0" in available_tiers()
+    for tier_id in available_tiers():
+        tier = load_tier(tier_id)
+        assert tier.problems == ()
+        digests = [subtest.setup.digest for subtest in tier.subtests]
+        assert len(set(digests)) == len(digests) > 0
+        assert all(subtest.name and subtest.description for subtest in tier.subtests)
+
+
+def test_the_first_subtests_of_t0():
+    empty, default, block = load_tier("T0").subtests[:3]
+    assert [subtest.label for subtest in (empty, default, block)] == ["T0/00", "T0/01", "T0/02"]
+    assert empty.setup == Setup(system_prompt=SystemPrompt.NONE)
+    assert default.setup == Setup(system_prompt=SystemPrompt.DEFAULT)
+    (claude_md,) = block.setup.overlay
+    assert claude_md.path == "CLAUDE.md"
+    assert 100 < len(claude_md.content.split()) < 250
+
+
+def test_nothing_in_a_set_up_tells_the_agent_that_it_is_tested():
+    telling = re.compile(r"scylla|evaluat|benchmark|experiment|grad(e|ing)|rubric|judge", re.IGNORECASE)
+    for tier_id in available_tiers():
+        for subtest in load_tier(tier_id).subtests:
+            texts = [subtest.setup.system_prompt_text, *(file.content for file in subtest.setup.overlay)]
+            assert not telling.search("\n".join(texts)), subtest.label
+
+
+def test_a_tier_of_ones_own(tmp_path):
+    write_tier(
+        tmp_path,
+        """
+  - {id: "00", name: A, system_prompt: custom, system_prompt_text: Be kind.}
+  - {id: "01", name: B, system_prompt: custom, system_prompt_file: prompt.txt}
+  - {id: "02", name: C, claude_md: {blocks: [second, first]}}
+""",
+    )
+    assert available_tiers(tmp_path) == ("T1",)
+    tier = load_tier("T1", tmp_path)
+    assert (tier.id, tier.name, tier.description, tier.problems) == ("T1", "Mine", "A tier", ())
+    assert [subtest.setup for subtest in tier.subtests] == [
+        Setup(system_prompt=SystemPrompt.CUSTOM, system_prompt_text="Be kind."),
+        Setup(system_prompt=SystemPrompt.CUSTOM, system_prompt_text="You are terse."),
+        Setup(overlay=(OverlayFile(path="CLAUDE.md", content="Two.\n\nOne.\n"),)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("subtests", "key", "reason", "fix"),
+    [
+        ("  []", "subtests", "must not be empty", "Add"),
+        ('  - {id: "0", name: A}', "subtests[0].id", "two digits", '"00"'),
+        ("  - {id: 10, name: A}", "subtests[0].id", "must be text", '"10"'),
+        ('  - {id: "00", nmae: A, name: B}', "subtests[0].nmae", "unknown key", "'name'"),
+        ('  - {id: "00", name: A, system_prompt: non}', "subtests[0].system_prompt", "one of none", "'none'"),
+        ('  - {id: "00", name: A, system_prompt: custom}', "subtests[0].system_prompt", "needs a text or a file", ""),
+        ('  - {id: "00", name: A, system_prompt_text: x}', "subtests[0].system_prompt_text", "'default'", "custom"),
+        (
+            '  - {id: "00", name: A, system_prompt: custom, system_prompt_text: x, system_prompt_file: prompt.txt}',
+            "subtests[0].system_prompt",
+            "not both",
+            "one of",
+        ),
+        (
+            '  - {id: "00", name: A, system_prompt: custom, system_prompt_file: ../x}',
+            "subtests[0].system_prompt_file",
+            "leads outside",
+            "'..'",
+        ),
+        ('  - {id: "00", name: A, claude_md: {blocks: []}}', "subtests[0].claude_md.blocks", "must not be empty", ""),
+        (
+            '  - {id: "00", name: A, claude_md: {blocks: [frist]}}',
+            "subtests[0].claude_md.blocks[0]",
+            "no block",
+            "first",
+        ),
+        (
+            '  - {id: "00", name: A, claude_md: {blocks: [../x]}}',
+            "subtests[0].claude_md.blocks[0]",
+            "cannot be an id",
+            "",
+        ),
+        (
+            '  - {id: "00", name: A, system_prompt: none}\n  - {id: "00", name: B}',
+            "subtests[1].id",
+            "already used",
+            "its own id",
+        ),
+        ('  - {id: "00", name: A}\n  - {id: "01", name: B}', "subtests[1]", "the same as that of T1/00", "Change"),
+    ],
+)
+def test_a_bad_tier_names_file_and_key(tmp_path, subtests, key, reason, fix):
+    tier = load_tier("T1", write_tier(tmp_path, subtests))
+    assert tier.subtests == ()
+    (problem,) = tier.problems
+    assert problem.file == str(tmp_path / "t1/tier.yaml")
+    assert problem.key == key
+    assert reason in problem.reason
+    assert fix in problem.fix
+
+
+def test_an_empty_block_and_a_missing_prompt_file_are_named(tmp_path):
+    tier = load_tier(
+        "T1",
+        write_tier(
+            tmp_path,
+            '  - {id: "00", name: A, claude_md: {blocks: [empty]}}\n'
+            '  - {id: "01", name: B, system_prompt: custom, system_prompt_file: none.txt}',
+        ),
+    )
+    assert [problem.file for problem in tier.problems] == [
+        str(tmp_path / "t1/blocks/empty.md"),
+        str(tmp_path / "t1/none.txt"),
+    ]
+
+
+def test_a_tier_that_is_not_there(tmp_path):
+    (problem,) = load_tier("T8").problems
+    assert "unknown tier 'T8'" in problem.reason
+    assert all(tier_id in problem.fix for tier_id in TIER_IDS)
+    (problem,) = load_tier("T0", tmp_path).problems
+    assert "there is no tier T0 here" in problem.reason
+    assert "no tiers" in problem.fix
+    assert available_tiers(tmp_path / "missing") == ()
