@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# Installs what Scylla needs into the checkout: .venv (locked by hash) and .tools/claude (the pinned agent CLI).
+# `scripts/install.sh dev` adds what the tests need. A second call finds everything there and does nothing.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "scylla: $1"; say "  → $2"; exit 3; }
+
+find_python() {
+  local name
+  for name in "${PYTHON:-}" python3 python3.14 python3.13 python3.12 python3.11 python3.10 python; do
+    [ -n "$name" ] || continue
+    if "$name" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
+      printf '%s' "$name"
+      return
+    fi
+  done
+  die "no Python 3.10 or newer with the venv module was found" \
+    "install one (Debian, Ubuntu: apt install python3 python3-venv; macOS: brew install python), or name it: PYTHON=/path"
+}
+
+require_node() {
+  local version
+  version=$(node --version 2>/dev/null || true)
+  case "$version" in
+    v1[0-9].* | v[0-9].* | "")
+      die "Node 20 or newer is needed for the agent CLI; found: ${version:-none}" \
+        "install it from nodejs.org, with your package manager, or with nvm (nvm install 20), and run this again" ;;
+  esac
+  npm --version >/dev/null 2>&1 || die "npm is not installed" "it comes with Node; Debian, Ubuntu: apt install npm"
+}
+
+# stamp FILE... : one word that changes when any of the files does
+stamp() { cat "$@" | git hash-object --stdin; }
+
+install_python() { # install_python REQUIREMENTS MARKER
+  local python wanted
+  wanted=$(stamp "$1" pyproject.toml)
+  if [ "$(cat ".venv/$2" 2>/dev/null || true)" = "$wanted" ] && .venv/bin/python -c '' 2>/dev/null; then
+    return
+  fi
+  python=$(find_python)
+  say "Installing the Python packages of $1 into .venv ($("$python" --version)) …"
+  .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || "$python" -m venv --clear .venv
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$1"
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+  printf '%s' "$wanted" >".venv/$2"
+}
+
+install_claude() { # install_claude PIN_FOLDER TARGET
+  local wanted
+  wanted=$(stamp "$1/package.json" "$1/package-lock.json")
+  if [ "$(cat "$2/.installed" 2>/dev/null || true)" = "$wanted" ]; then
+    return
+  fi
+  require_node
+  say "Installing the agent CLI of $1 into $2 …"
+  mkdir -p "$2"
+  cp "$1/package.json" "$1/package-lock.json" "$2/"
+  npm ci --prefix "$2" --no-audit --no-fund --loglevel=error >&2
+  if ! DISABLE_AUTOUPDATER=1 "$2/node_modules/.bin/claude" --version >/dev/null 2>&1; then
+    # npm may be set to run no install scripts; this one only puts the native program in its place.
+    (cd "$2/node_modules/@anthropic-ai/claude-code" && node install.cjs >&2)
+    DISABLE_AUTOUPDATER=1 "$2/node_modules/.bin/claude" --version >/dev/null ||
+      die "the agent CLI was installed but does not run" "try: $2/node_modules/.bin/claude --version"
+  fi
+  printf '%s' "$wanted" >"$2/.installed"
+}
+
+command -v git >/dev/null || die "git is not installed" "install it with your package manager"
+if [ "${1:-}" = dev ]; then
+  install_python requirements-dev.txt .installed-dev
+  install_claude tests/newest_claude .tools/claude-newest
+elif [ ! -f .venv/.installed-dev ]; then
+  install_python requirements.txt .installed
+fi
+if [ -z "${SCYLLA_CLAUDE:-}" ]; then
+  install_claude .devcontainer/claude .tools/claude
+fi

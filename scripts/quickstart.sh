@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# From a fresh clone to a first experiment: installs what is needed into the checkout and runs test-001 on tier T0
+# with the built-in offline model. No login, no money. Further arguments go to the runner.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+"$root/scripts/install.sh"
+cd "$root"
+exec .venv/bin/python scripts/run_e2e_experiment.py \
+  --tiers-dir tests/fixtures/tests/test-001 --tiers T0 --runs 1 --offline "$@"

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# All that must hold: linters, types, the import contracts, and every test. Installs what it needs first.
+# Further arguments go to pytest (for example: scripts/test.sh -m 'not journey').
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+scripts/install.sh dev
+bin=.venv/bin
+echo "ruff, mypy, import-linter, shellcheck …" >&2
+"$bin/ruff" check .
+"$bin/ruff" format --check --quiet .
+"$bin/mypy"
+"$bin/lint-imports" --no-cache >/dev/null || "$bin/lint-imports" --no-cache
+git ls-files -z '*.sh' .ci/run | xargs -0 "$bin/shellcheck"
+exec "$bin/python" -m pytest -n 2 --dist loadgroup "$@"

@@ -1,0 +1,166 @@
+"""Every argument of every command."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from scylla import __version__
+from scylla.domain.tier import TIER_IDS
+
+DEFAULT_TIERS = ("T0",)
+_RANGE = re.compile(r"(T\d)\.\.(T\d)")
+_SUBTEST = re.compile(r"T\d/\d\d")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of `scylla`; the chosen command's module name ends up in `module`."""
+    parser = argparse.ArgumentParser(
+        prog="scylla",
+        description="Measure whether a change to a coding agent's set-up makes it better and is worth the money.",
+        epilog="Exit codes: 0 every planned run has a result; 1 some have none; 2 bad arguments or files; "
+        "3 the machine lacks something; 4 budget reached; 130 interrupted.",
+    )
+    parser.add_argument("--version", action="version", version=f"scylla {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_run(commands)
+    _add_report(commands)
+    _add_check(commands)
+    _add_tiers(commands)
+    _add_cases(commands)
+    _add_doctor(commands)
+    return parser
+
+
+def expand_tiers(words: list[str]) -> tuple[str, ...]:
+    """Tier ids in order, each once, from `T0`, `T0..T3` and `all`; ValueError names the word it cannot read."""
+    chosen: set[str] = set()
+    for word in words:
+        spread = _RANGE.fullmatch(word.upper())
+        if word.lower() == "all":
+            chosen.update(TIER_IDS)
+        elif spread and spread[1] in TIER_IDS and spread[2] in TIER_IDS and spread[1] <= spread[2]:
+            chosen.update(tier for tier in TIER_IDS if spread[1] <= tier <= spread[2])
+        elif word.upper() in TIER_IDS:
+            chosen.add(word.upper())
+        else:
+            raise ValueError(f"{word!r} is no tier; there are {TIER_IDS[0]} to {TIER_IDS[-1]}, ranges (T0..T3) and all")
+    return tuple(sorted(chosen))
+
+
+def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    run = _command(commands, "run", "run an experiment; the same command again continues it")
+    what = run.add_argument_group("what to run")
+    what.add_argument(
+        "--tiers-dir",
+        nargs="+",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="case folders (each with a test.yaml), or folders of them",
+    )
+    what.add_argument("--tiers", nargs="+", default=list(DEFAULT_TIERS), metavar="TIER", help="default: T0")
+    what.add_argument("--subtests", nargs="+", type=_subtest, metavar="T0/03", help="only these subtests")
+    what.add_argument("--max-subtests", type=_count, metavar="N", help="the first N subtests of each tier")
+    what.add_argument("--runs", type=_count, default=10, metavar="N", help="runs per subtest (default: 10)")
+    what.add_argument("--seed", type=int, default=1, metavar="N", help="seed of the order of runs (default: 1)")
+    what.add_argument("--tiers-from", type=Path, metavar="DIR", help="your own tiers instead of the built-in ones")
+
+    how = run.add_argument_group("how to run it")
+    how.add_argument("--agent", default="claude-code", metavar="NAME", help="the agent CLI (default: claude-code)")
+    how.add_argument("--model", metavar="NAME", help="the agent's model (default: that of the adapter)")
+    how.add_argument(
+        "--judge-model", action="append", metavar="NAME", help="a judge's model; repeat it for more judges"
+    )
+    how.add_argument("--parallel", type=_count, default=4, metavar="N", help="agents at once (default: 4)")
+    how.add_argument("--timeout", type=_seconds, metavar="S", help="seconds per agent (default: the case's)")
+    how.add_argument("--retries", type=_count_or_none, default=2, metavar="N", help="further tries (default: 2)")
+    how.add_argument(
+        "--retry-wait", type=_seconds, default=10.0, metavar="S", help="seconds before the first of them (default: 10)"
+    )
+    how.add_argument(
+        "--offline", action="store_true", help="the built-in offline model; the default where no login is found"
+    )
+
+    where = run.add_argument_group("where and what to show")
+    where.add_argument("--results-dir", type=Path, default=Path("results"), metavar="DIR", help="default: results")
+    where.add_argument("--work-dir", type=Path, metavar="DIR", help="where agents work (default: below /var/tmp)")
+    where.add_argument("--fresh", action="store_true", help="start a new experiment beside the one that would go on")
+    where.add_argument("--dry-run", action="store_true", help="show the plan and stop")
+    loudness = where.add_mutually_exclusive_group()
+    loudness.add_argument("-v", "--verbose", action="store_true", help="a line for each step")
+    loudness.add_argument("-q", "--quiet", action="store_true", help="only errors and the result")
+    _add_json(where)
+
+
+def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    report = _command(commands, "report", "write the reports of an experiment again and show its result")
+    report.add_argument("folder", type=Path, metavar="DIR", help="an experiment folder")
+    _add_json(report)
+
+
+def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    check = _command(commands, "check", "validate cases and tiers; every problem at once")
+    check.add_argument(
+        "paths", nargs="+", type=Path, metavar="PATH", help="case folders, folders of cases, tier folders"
+    )
+    _add_json(check)
+
+
+def _add_tiers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    tiers = _command(commands, "tiers", "list the tiers, or what the subtests of one give an agent")
+    tiers.add_argument("tier", nargs="?", metavar="TIER")
+    tiers.add_argument("--tiers-from", type=Path, metavar="DIR", help="your own tiers instead of the built-in ones")
+    _add_json(tiers)
+
+
+def _add_cases(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    cases = _command(commands, "cases", "list the cases in a folder")
+    cases.add_argument("paths", nargs="+", type=Path, metavar="DIR")
+    _add_json(cases)
+
+
+def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    doctor = _command(commands, "doctor", "say whether this machine can run experiments, and what it lacks")
+    doctor.add_argument("--results-dir", type=Path, default=Path("results"), metavar="DIR", help="default: results")
+    doctor.add_argument("--work-dir", type=Path, metavar="DIR", help="where agents work (default: below /var/tmp)")
+    _add_json(doctor)
+
+
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, summary: str
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+    parser.set_defaults(module=f"scylla.cli.{name}")
+    return parser
+
+
+def _add_json(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument("--json", action="store_true", help="print one JSON document on standard output")
+
+
+def _number(kind: Callable[[str], float], lowest: float, wanted: str) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value) or value < lowest:
+            raise argparse.ArgumentTypeError(f"{text!r} is not {wanted}")
+        return value
+
+    return read
+
+
+_count = _number(int, 1, "a whole number from 1")
+_count_or_none = _number(int, 0, "a whole number from 0")
+_seconds = _number(float, 0.001, "a number of seconds above 0")
+
+
+def _subtest(text: str) -> str:
+    if not _SUBTEST.fullmatch(text.upper()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no subtest; write it like T0/03")
+    return text.upper()

@@ -1,0 +1,149 @@
+"""`scylla doctor`: can this machine run experiments, and what does it lack?"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from functools import partial
+from pathlib import Path
+
+import anyio
+from rich.console import Console
+from rich.table import Table
+
+from scylla.adapters.cli import Adapter
+from scylla.adapters.registry import ADAPTERS
+from scylla.cli.credentials import find_login
+from scylla.cli.machine import PROJECT, find_binary, probe_cli, work_folder
+from scylla.cli.output import print_json, say
+from scylla.errors import EXIT_MACHINE, EXIT_OK, ScyllaError
+from scylla.gateway.prices import PriceTable
+
+LEAST_FREE_BYTES = 2 * 2**30
+
+_STYLES = {"ok": "green", "note": "yellow", "missing": "bold red"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """One line of the report. `state` is ok, note (works, but read it) or missing (experiments cannot run)."""
+
+    what: str
+    state: str
+    text: str
+    fix: str = ""
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """0 when experiments can run, 3 when something they need is missing."""
+    looks: tuple[Callable[[], Finding], ...] = (
+        _python,
+        _git,
+        *(partial(_agent_cli, adapter) for adapter in ADAPTERS.values()),
+        _login,
+        partial(_results, arguments.results_dir),
+        partial(_work, arguments.work_dir),
+        _container,
+        _prices,
+    )
+    findings = [look() for look in looks]
+    missing = [finding for finding in findings if finding.state == "missing"]
+    if arguments.json:
+        print_json({"ok": not missing, "findings": [asdict(finding) for finding in findings]})
+    else:
+        table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+        for finding in findings:
+            style = _STYLES[finding.state]
+            text = f"{finding.text}\n→ {finding.fix}" if finding.fix else finding.text
+            table.add_row(f"[{style}]{finding.state}[/]", finding.what, text)
+        Console(stderr=True).print(table)
+        say("Experiments can run." if not missing else f"{len(missing)} thing(s) missing.")
+    return EXIT_MACHINE if missing else EXIT_OK
+
+
+def _python() -> Finding:
+    return Finding(what="Python", state="ok", text=f"{platform.python_version()} ({sys.executable})")
+
+
+def _git() -> Finding:
+    found = shutil.which("git")
+    if found is None:
+        return Finding(what="git", state="missing", text="not installed", fix="install it with your package manager")
+    return Finding(what="git", state="ok", text=found)
+
+
+def _agent_cli(adapter: Adapter) -> Finding:
+    what = f"agent CLI ({adapter.name})"
+    try:
+        cli = anyio.run(probe_cli, adapter, find_binary(adapter, os.environ), os.environ)
+    except ScyllaError as error:
+        return Finding(what=what, state="missing", text=error.message, fix=error.fix)
+    pinned = _pinned_version(adapter)
+    text = f"{cli.version} ({cli.binary})"
+    if pinned is not None and cli.version != pinned:
+        return Finding(what=what, state="note", text=f"{text}; the pinned version is {pinned}")
+    return Finding(what=what, state="ok", text=text)
+
+
+def _pinned_version(adapter: Adapter) -> str | None:
+    try:
+        pin = json.loads((PROJECT / ".devcontainer" / adapter.program / "package.json").read_text())
+    except OSError:
+        return None
+    version: str = next(iter(pin["dependencies"].values()))
+    return version
+
+
+def _login() -> Finding:
+    login = find_login(os.environ, Path.home(), datetime.now(timezone.utc))
+    if login is None:
+        return Finding(
+            what="login",
+            state="note",
+            text="none found: experiments will use the built-in offline model",
+            fix="set ANTHROPIC_API_KEY or CLAUDE_CODE_OAUTH_TOKEN, or log in once with `claude`",
+        )
+    until = "" if login.expires_at is None else f", until {login.expires_at:%Y-%m-%d %H:%M} UTC"
+    return Finding(what="login", state="ok", text=f"{login.source}{until}")
+
+
+def _results(folder: Path) -> Finding:
+    return _disk("results", folder.resolve(), "choose another place with --results-dir, or free some space")
+
+
+def _work(chosen: Path | None) -> Finding:
+    try:
+        folder = work_folder(chosen)
+    except ScyllaError as error:
+        return Finding(what="working folder", state="missing", text=error.message, fix=error.fix)
+    return _disk("working folder", folder, "choose another place with --work-dir, or free some space")
+
+
+def _disk(what: str, folder: Path, fix: str) -> Finding:
+    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    if not os.access(existing, os.W_OK):
+        return Finding(what=what, state="missing", text=f"{existing} cannot be written", fix=fix)
+    free_bytes = shutil.disk_usage(existing).free
+    text = f"{folder}, {free_bytes / 2**30:.1f} GiB free"
+    if free_bytes < LEAST_FREE_BYTES:
+        return Finding(what=what, state="missing", text=text, fix=fix)
+    return Finding(what=what, state="ok", text=text)
+
+
+def _container() -> Finding:
+    if os.environ.get("DEVCONTAINER") == "true":
+        return Finding(what="container", state="ok", text="this is the dev container")
+    engine = shutil.which("docker") or shutil.which("podman")
+    text = f"not in one; engine on this machine: {engine or 'none'}"
+    return Finding(what="container", state="ok" if engine else "note", text=text)
+
+
+def _prices() -> Finding:
+    return Finding(what="prices", state="ok", text=f"as of {PriceTable.load().dated}")

@@ -1,0 +1,103 @@
+"""What this machine offers: the agent CLI, where agents work, what programs they find."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import anyio
+
+import scylla
+from scylla.adapters.cli import Adapter, InstalledCli
+from scylla.errors import MachineError
+from scylla.executor.process import Captured, run_captured
+
+PROJECT = Path(scylla.__file__).resolve().parents[1]
+"""The checkout Scylla runs from."""
+
+_FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
+_VERSION = re.compile(rb"\d+\.\d+\.\d+")
+_PROBE_TIMEOUT_S = 60.0
+
+
+def find_binary(adapter: Adapter, env: Mapping[str, str]) -> Path:
+    """The agent CLI: named by SCYLLA_<PROGRAM>, installed by the quick start, or on PATH; in this order."""
+    variable = f"SCYLLA_{adapter.program.upper()}"
+    if named := env.get(variable):
+        if not os.access(named, os.X_OK):
+            raise MachineError(f"{variable} names {named}, which is no program", fix=f"unset {variable} or correct it")
+        return Path(named)
+    installed = PROJECT / ".tools" / adapter.program / "node_modules" / ".bin" / adapter.program
+    if os.access(installed, os.X_OK):
+        return installed
+    found = shutil.which(adapter.program, path=env.get("PATH", os.defpath))
+    if found is None:
+        raise MachineError(
+            f"the agent CLI `{adapter.program}` is not installed",
+            fix=f"run scripts/quickstart.sh, which installs the pinned version, or name one with {variable}=/path",
+        )
+    return Path(found)
+
+
+async def probe_cli(adapter: Adapter, binary: Path, env: Mapping[str, str]) -> InstalledCli:
+    """Version and options of the installed CLI; MachineError when it does not run or lacks what Scylla needs."""
+    answers: dict[str, Captured] = {}
+
+    with tempfile.TemporaryDirectory(prefix="probe-") as home:
+
+        async def ask(flag: str) -> None:
+            answers[flag] = await run_captured(
+                [str(binary), flag],
+                cwd=Path(home),
+                env={"HOME": home, "PATH": env.get("PATH", os.defpath), "DISABLE_AUTOUPDATER": "1"},
+                timeout_s=_PROBE_TIMEOUT_S,
+            )
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask, "--version")
+            tasks.start_soon(ask, "--help")
+    version = _VERSION.search(answers["--version"].stdout)
+    if version is None:
+        said = answers["--version"].error or answers["--version"].stderr.decode(errors="replace")[:300]
+        raise MachineError(f"{binary} --version gave no version: {said}", fix="install it anew: scripts/quickstart.sh")
+    flags = frozenset(_FLAG.findall(answers["--help"].stdout.decode(errors="replace")))
+    if lacking := sorted(adapter.required_flags - flags):
+        raise MachineError(
+            f"{adapter.program} {version[0].decode()} does not know {', '.join(lacking)}",
+            fix="install the pinned version: scripts/quickstart.sh",
+        )
+    return InstalledCli(binary=binary, version=version[0].decode(), flags=flags)
+
+
+def search_path(env: Mapping[str, str]) -> str:
+    """PATH for agents and checks: the person's own, without Scylla's private environment and tools."""
+    private = {Path(sys.prefix) / "bin"} if sys.prefix != sys.base_prefix else set()
+    entries = [
+        entry
+        for entry in env.get("PATH", os.defpath).split(os.pathsep)
+        if entry and Path(entry) not in private and not Path(entry).is_relative_to(PROJECT)
+    ]
+    return os.pathsep.join(entries) or os.defpath
+
+
+def work_folder(chosen: Path | None) -> Path:
+    """Where agents work; made when it is missing, for this user alone.
+
+    The default has a name that says nothing, lies outside every repository and survives a restart of the machine.
+    """
+    folder = chosen or Path("/var/tmp") / f"work-{os.getuid()}"  # noqa: S108 - owner and mode are checked below
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        owner = folder.stat().st_uid
+    except OSError as error:
+        raise MachineError(
+            f"the working folder {folder} cannot be made: {error.strerror}", fix="choose one with --work-dir"
+        ) from error
+    if owner != os.getuid():
+        raise MachineError(f"the working folder {folder} belongs to another user", fix="choose one with --work-dir")
+    return folder.resolve()

@@ -1,0 +1,87 @@
+"""What people read (standard error) and what programs read (standard output)."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from scylla.domain.problem import Problem, Severity
+from scylla.errors import ProblemsFound, ScyllaError
+
+
+def say(text: str = "") -> None:
+    """One line for people."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def print_json(document: object) -> None:
+    """One JSON document for programs."""
+    json.dump(document, sys.stdout, indent=2, ensure_ascii=False, allow_nan=False)
+    sys.stdout.write("\n")
+    sys.stdout.flush()
+
+
+def show_error(error: ScyllaError) -> None:
+    """What, why, and what to do next."""
+    if isinstance(error, ProblemsFound):
+        show_problems(error.problems)
+    say(f"scylla: {error.message}")
+    if error.fix:
+        say(f"  → {error.fix}")
+
+
+def show_problems(problems: Iterable[Problem]) -> None:
+    """All problems, file by file, errors first."""
+    by_file: dict[str, list[Problem]] = {}
+    for problem in problems:
+        by_file.setdefault(problem.file, []).append(problem)
+    for file, found in by_file.items():
+        say(file)
+        for problem in sorted(found, key=lambda entry: entry.severity is not Severity.ERROR):
+            place = f"{problem.key}: " if problem.key else ""
+            say(f"  {problem.severity.value}: {place}{problem.reason}")
+            if problem.fix:
+                say(f"    → {problem.fix}")
+
+
+def stop_on_errors(problems: Sequence[Problem]) -> None:
+    """Show warnings and go on; raise ProblemsFound with all problems when any is an error."""
+    if any(problem.severity is Severity.ERROR for problem in problems):
+        raise ProblemsFound(problems)
+    show_problems(problems)
+
+
+def command_again(argv: Sequence[str]) -> str:
+    """The command line that continues this one: the same without `--fresh`."""
+    program = Path(sys.argv[0])
+    start = ["python", _from_here(program)] if program.suffix == ".py" else ["scylla"]
+    words = [word for word in argv if word != "--fresh"]
+    if program.suffix == ".py" and words[:1] == ["run"]:
+        words = words[1:]
+    return shlex.join([*start, *words])
+
+
+def money(cost_usd: float | None) -> str:
+    """An amount in US dollars for a table; `?` when it is not known."""
+    if cost_usd is None:
+        return "?"
+    return f"${cost_usd:.2f}" if cost_usd >= 10 else f"${cost_usd:.4f}"
+
+
+def span(duration_s: float | None) -> str:
+    """A duration for a table."""
+    if duration_s is None:
+        return "-"
+    if duration_s < 100:
+        return f"{duration_s:.1f} s"
+    minutes, seconds = divmod(round(duration_s), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {seconds:02d} s"
+
+
+def _from_here(path: Path) -> str:
+    here = Path.cwd()
+    return str(path.resolve().relative_to(here)) if path.resolve().is_relative_to(here) else str(path)

@@ -1,0 +1,81 @@
+"""The end of a sitting: reports written, a table shown, what is missing and how to go on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from scylla.cli.output import money, print_json, say, span
+from scylla.domain.experiment import ExperimentMeta
+from scylla.reporting.document import report_document
+from scylla.reporting.reports import OFFLINE_WARNING, number, share, write_reports
+from scylla.stats.summary import GroupSummary, State, Summary, summarise
+from scylla.store.reading import read_experiment
+
+_SHOWN_GAPS = 20
+
+
+def show_results(folder: Path, *, as_json: bool, quiet: bool, again: str) -> int:
+    """Write the reports of an experiment and show its result; how many planned runs have no score."""
+    meta, records = read_experiment(folder)
+    summary = summarise(meta, records)
+    write_reports(folder, meta, records, summary, again=again)
+    if as_json:
+        print_json(report_document(meta, summary, again=again))
+    if not quiet:
+        _show(folder, meta, summary, again)
+    return summary.totals.planned - summary.totals.scored
+
+
+def _show(folder: Path, meta: ExperimentMeta, summary: Summary, again: str) -> None:
+    console = Console(stderr=True)
+    console.print(_table(meta, summary))
+    totals = summary.totals
+    say(
+        f"Money: {money(totals.total_cost_usd)} in all: agents {money(totals.agent.cost_usd)}, "
+        f"judges {money(totals.judge.cost_usd)}, wasted {money(totals.wasted.cost_usd)}"
+    )
+    if meta.conditions.offline:
+        console.print(f"[bold yellow]{OFFLINE_WARNING}[/]", soft_wrap=True)
+    waiting = [run for run in summary.runs if run.state is not State.SCORED]
+    for run in waiting[:_SHOWN_GAPS]:
+        say(f"  {run.state.value}: {run.key.label}: {run.reason}")
+    if len(waiting) > _SHOWN_GAPS:
+        say(f"  and {len(waiting) - _SHOWN_GAPS} more")
+    if waiting:
+        say(f"{len(waiting)} of {totals.planned} planned runs have no score. To continue:\n  {again}")
+    say(f"Reports: {folder / 'report.md'} (and report.json, runs.csv, judges.csv, criteria.csv)")
+
+
+def _table(meta: ExperimentMeta, summary: Summary) -> Table:
+    title = f"{meta.name} · {meta.conditions.model}{' · OFFLINE MODEL' if meta.conditions.offline else ''}"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("subtest", no_wrap=True)
+    table.add_column("name")
+    for name in ("score", "grade", "passed", "agent", "judge", "time", "cache"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for group in summary.subtests:
+        table.add_row(*_cells(group))
+    if len(summary.subtests) > 1:
+        table.add_section()
+        for group in summary.tiers:
+            table.add_row(*_cells(group))
+    return table
+
+
+def _cells(group: GroupSummary) -> tuple[str, ...]:
+    spread = "" if group.sd_score is None else f" ± {number(group.sd_score)}"
+    return (
+        group.label,
+        group.name,
+        f"{number(group.mean_score)}{spread}",
+        group.grade or "-",
+        f"{group.passed}/{group.scored}" + (f" of {group.planned}" if group.scored < group.planned else ""),
+        money(group.mean_agent_cost_usd) if group.results else "-",
+        money(group.mean_judge_cost_usd) if group.results else "-",
+        span(group.mean_agent_s),
+        share(group.cache_efficiency),
+    )

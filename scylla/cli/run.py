@@ -1,0 +1,248 @@
+"""`scylla run`: an experiment from its arguments to its reports."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+import anyio
+from rich.console import Console
+
+from scylla.adapters.cli import Adapter, InstalledCli
+from scylla.adapters.registry import ADAPTERS
+from scylla.cli.credentials import Login, ensure_credentials
+from scylla.cli.machine import find_binary, probe_cli, search_path, work_folder
+from scylla.cli.output import command_again, say
+from scylla.cli.plan_view import show_plan
+from scylla.cli.progress import TerminalProgress
+from scylla.cli.results import show_results
+from scylla.cli.selection import Selection, select
+from scylla.config.scenario import DEFAULT_SCENARIO, load_scenario
+from scylla.domain.case import Case
+from scylla.domain.plan import Conditions, Plan, make_plan
+from scylla.domain.scenario import Role
+from scylla.e2e.experiment import carry_out_all, close_lost_steps, is_complete, prepare_cases
+from scylla.e2e.parts import Limits, Parts
+from scylla.e2e.sitting import Sitting
+from scylla.errors import EXIT_GAPS, EXIT_INTERRUPTED, EXIT_OK, UsageError
+from scylla.gateway.gateway import Gateway
+from scylla.gateway.offline import OfflineModel
+from scylla.gateway.prices import PriceTable
+from scylla.gateway.upstream import Credential, Upstream
+from scylla.store.matching import find_matching
+from scylla.store.store import Store
+from scylla.workspace.slots import Slots
+
+PROVIDER_URL = "https://api.anthropic.com"
+STAGED_LOGIN = Path("/run/host-claude")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Machine:
+    """What the experiment will run on. `login` is None exactly when the offline model answers."""
+
+    adapter: Adapter
+    cli: InstalledCli
+    login: Login | None
+    work: Path
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Plan, run or continue, report. 0 when every planned run has a score, 1 when some have none, 130 interrupted."""
+    selection = select(arguments)
+    return anyio.run(_experiment, arguments, selection)
+
+
+async def _experiment(arguments: argparse.Namespace, selection: Selection) -> int:
+    machine = await _machine(arguments)
+    plan = _plan(arguments, selection, machine)
+    if arguments.dry_run:
+        show_plan(plan, arguments.results_dir, as_json=arguments.json)
+        return EXIT_OK
+    with _open_store(plan, arguments) as store:
+        _announce(plan, store, machine, arguments)
+        interrupted = await _sit(plan, store, machine, arguments)
+        missing = show_results(
+            store.folder, as_json=arguments.json, quiet=arguments.quiet, again=command_again(arguments.argv)
+        )
+    if interrupted:
+        say(f"Interrupted; everything done so far is kept. To continue:\n  {command_again(arguments.argv)}")
+        return EXIT_INTERRUPTED
+    return EXIT_GAPS if missing else EXIT_OK
+
+
+async def _machine(arguments: argparse.Namespace) -> Machine:
+    adapter = ADAPTERS.get(arguments.agent)
+    if adapter is None:
+        raise UsageError(f"there is no agent {arguments.agent!r}", fix=f"there are: {', '.join(ADAPTERS)}")
+    cli = await probe_cli(adapter, find_binary(adapter, os.environ), os.environ)
+    login = None
+    if not arguments.offline:
+        found = ensure_credentials(os.environ, Path.home(), staged=STAGED_LOGIN, now=_now())
+        login = found.login
+        for note in found.notes:
+            say(note)
+    return Machine(adapter=adapter, cli=cli, login=login, work=work_folder(arguments.work_dir))
+
+
+def _plan(arguments: argparse.Namespace, selection: Selection, machine: Machine) -> Plan:
+    model = arguments.model or machine.adapter.default_model
+    cases = selection.cases
+    return make_plan(
+        name=cases[0].id if len(cases) == 1 else f"{len(cases)}-cases",
+        conditions=Conditions(
+            agent=machine.adapter.name,
+            agent_version=machine.cli.version,
+            model=model,
+            judge_models=tuple(arguments.judge_model or [machine.adapter.default_model]),
+            offline=machine.login is None,
+            timeout_s=arguments.timeout,
+            case_digests=tuple(sorted((case.id, case.digest) for case in cases)),
+        ),
+        cases=cases,
+        subtests=selection.subtests,
+        runs_per_subtest=arguments.runs,
+        seed=arguments.seed,
+    )
+
+
+def _open_store(plan: Plan, arguments: argparse.Namespace) -> Store:
+    """The experiment that this plan continues, or a new one."""
+    match = find_matching(arguments.results_dir, plan)
+    if match.folder is not None and not arguments.fresh:
+        store = Store.open(match.folder)
+        store.extend(plan)
+        return store
+    if not arguments.fresh and match.differing and not arguments.quiet:
+        near = match.differing[0]
+        say(f"A new experiment, since {near.folder} differs: {'; '.join(near.differences)}")
+    created = _now()
+    folder = arguments.results_dir / f"{created:%Y%m%dT%H%M%SZ}-{plan.name}"
+    return Store.create(_unused(folder), plan, created_at=created.isoformat())
+
+
+def _unused(folder: Path) -> Path:
+    number, candidate = 1, folder
+    while candidate.exists():
+        number += 1
+        candidate = folder.with_name(f"{folder.name}-{number}")
+    return candidate
+
+
+def _announce(plan: Plan, store: Store, machine: Machine, arguments: argparse.Namespace) -> None:
+    if machine.login is None and not arguments.quiet:
+        why = "" if arguments.offline else " because no login was found (scylla doctor says where it looked)"
+        say(f"OFFLINE MODEL{why}: no real model is asked; scores and costs say nothing about any agent.")
+        for case in plan.cases:
+            if case.offline_file is None:
+                say(f"  {case.id} has no offline.yaml, so its agent will only say so and change nothing.")
+    if arguments.quiet:
+        return
+    if machine.login is not None:
+        say(f"Live, paid by: {machine.login.source}")
+        prices = PriceTable.load()
+        for model in sorted({plan.conditions.model, *plan.conditions.judge_models}):
+            if model.startswith("claude-") and not prices.knows(model):
+                say(f"  no price is known for {model}; its cost will be shown as ?")
+    say(
+        f"{plan.name}: {len(plan.cases)} case(s) × {len(plan.subtests)} subtest(s) × {plan.runs_per_subtest} run(s)"
+        f" = {len(plan.order)} runs, {machine.adapter.program} {machine.cli.version} → {store.folder}"
+    )
+
+
+async def _sit(plan: Plan, store: Store, machine: Machine, arguments: argparse.Namespace) -> bool:
+    """Carry out what is missing; True when the person interrupted it."""
+    async with AsyncExitStack() as stack:
+        upstream = await _provider(machine, stack)
+        gateway = await stack.enter_async_context(Gateway(prices=PriceTable.load(), clock=_now))
+        progress = stack.enter_context(
+            TerminalProgress(
+                console=Console(stderr=True),
+                total=len(plan.order),
+                done=0,
+                parallel=arguments.parallel,
+                offline=machine.login is None,
+                verbose=arguments.verbose,
+                quiet=arguments.quiet,
+            )
+        )
+        if lost := close_lost_steps(store):
+            progress.note(f"{lost} step(s) had been cut off; what they cost is counted, and they are done again")
+        work = machine.work
+        parts = Parts(
+            plan=plan,
+            store=store,
+            gateway=gateway,
+            upstream=upstream,
+            login_kind="api_key" if machine.login is None else machine.login.kind,
+            adapter=machine.adapter,
+            cli=machine.cli,
+            agent_slots=Slots(work / "a"),
+            judge_slots=Slots(work / "b"),
+            ungraded=work / "done",
+            prepared=await prepare_cases(plan.cases, work / "sources", progress),
+            search_path=search_path(os.environ),
+            is_root=os.getuid() == 0,
+            limits=_limits(arguments, offline=machine.login is None),
+            progress=progress,
+            now=_now,
+            sleep=anyio.sleep,
+        )
+        progress.done = sum(is_complete(store.record(key), parts) for key in plan.order)
+        sitting = Sitting(
+            agents=anyio.CapacityLimiter(arguments.parallel), judges=anyio.CapacityLimiter(arguments.parallel)
+        )
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_watch_signals, sitting)
+            await carry_out_all(parts, sitting)
+            tasks.cancel_scope.cancel()
+        if sitting.stopped:
+            say(f"No further run was started: {sitting.stopped}")
+    return sitting.interrupt.is_set()
+
+
+async def _provider(machine: Machine, stack: AsyncExitStack) -> Callable[[Case, Role], Upstream]:
+    """Where the requests of a case and a part go."""
+    if machine.login is None:
+        offline = await stack.enter_async_context(OfflineModel())
+        scenarios = {}
+
+        def play(case: Case, role: Role) -> Upstream:
+            if case.id not in scenarios:
+                scenarios[case.id] = load_scenario(case.offline_file) if case.offline_file else DEFAULT_SCENARIO
+            return Upstream(base_url=offline.open(scenarios[case.id], role), credential=None)
+
+        return play
+    credential = Credential(kind=machine.login.kind, secret=machine.login.secret)
+    live = Upstream(base_url=os.environ.get("ANTHROPIC_BASE_URL") or PROVIDER_URL, credential=credential)
+    return lambda _case, _role: live
+
+
+def _limits(arguments: argparse.Namespace, *, offline: bool) -> Limits:
+    return Limits(
+        parallel=arguments.parallel,
+        attempts=arguments.retries + 1,
+        retry_wait_s=arguments.retry_wait,
+        # The offline model plays its failures as written; the CLI's own patience would only hide them.
+        cli_retries=1 if offline else Limits().cli_retries,
+    )
+
+
+async def _watch_signals(sitting: Sitting) -> None:
+    """The first signal stops the children and keeps what is done; the second ends the program at once."""
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
+        async for _ in signals:
+            if sitting.interrupt.is_set():
+                os._exit(EXIT_INTERRUPTED)
+            say("Stopping the agents that run; once more to leave at once.")
+            sitting.interrupt.set()
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)

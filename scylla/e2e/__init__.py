@@ -1,0 +1,1 @@
+"""The story of an experiment: its runs, their schedule, resuming."""

@@ -1,0 +1,111 @@
+"""One attempt: a private workspace, the set-up laid over it, the agent, and a record of how it ended."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from scylla.adapters.cli import CliRequest
+from scylla.domain.plan import RunKey
+from scylla.domain.record import Attempt
+from scylla.e2e.parts import Parts
+from scylla.e2e.session import Ended, run_session
+from scylla.e2e.sitting import Sitting
+from scylla.gateway.gateway import Session
+from scylla.workspace.copies import copy
+from scylla.workspace.overlay import apply_overlay
+from scylla.workspace.slots import Slot
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tried:
+    """A recorded attempt, and how long the provider asked to wait (None when it did not)."""
+
+    attempt: Attempt
+    retry_after_s: float | None
+
+
+async def attempt_run(key: RunKey, parts: Parts, sitting: Sitting) -> Tried:
+    """Try a run once: claimed before anything is started, recorded as soon as its agent has ended."""
+    started_at = parts.now()
+    number = parts.store.claim_attempt(
+        key,
+        started_at=started_at.isoformat(),
+        setup_digest=parts.plan.subtest(key).setup.digest,
+    )
+    parts.progress.agent_started(key, number)
+    with parts.agent_slots.take() as slot:
+        ended = await _run_agent(key, number, slot, parts, sitting)
+        # The workspace of a result is moved to a name of its own before the record names it.
+        workspace = parts.ungraded / secrets.token_hex(8) if ended.result.outcome.is_result else None
+        if workspace is not None:
+            slot.retire(workspace)
+        attempt = _record(key, number, started_at, ended, workspace, parts)
+        parts.store.finish_attempt(attempt)
+    parts.progress.agent_ended(attempt)
+    return Tried(attempt=attempt, retry_after_s=ended.retry_after_s)
+
+
+def attempt_folder(parts: Parts, key: RunKey, number: int) -> Path:
+    """Where the artefacts of an attempt lie."""
+    return parts.store.folder / key.label / f"attempt_{number:02d}"
+
+
+async def _run_agent(key: RunKey, number: int, slot: Slot, parts: Parts, sitting: Sitting) -> Ended:
+    case, setup = parts.plan.case(key.case_id), parts.plan.subtest(key).setup
+    folder = attempt_folder(parts, key, number) / "agent"
+    folder.mkdir(parents=True, exist_ok=True)
+    prompt_file = folder / "prompt.md"
+    prompt_file.write_text(case.prompt, encoding="utf-8")
+    await copy(parts.prepared[case.id], slot.workspace)
+    apply_overlay(setup, slot.workspace)
+
+    def request(session: Session) -> CliRequest:
+        return CliRequest(
+            cli=parts.cli,
+            prompt_file=prompt_file,
+            workspace=slot.workspace,
+            home=slot.home,
+            temp=slot.temp,
+            search_path=parts.search_path,
+            base_url=session.base_url,
+            login_kind=parts.login_kind,
+            placeholder=session.placeholder,
+            model=parts.plan.conditions.model,
+            system_prompt=setup.system_prompt,
+            system_prompt_text=setup.system_prompt_text,
+            max_cost_usd=case.max_cost_usd,
+            max_retries=parts.limits.cli_retries,
+            is_root=parts.is_root,
+        )
+
+    return await run_session(
+        request,
+        upstream=parts.upstream(case, "agent"),
+        folder=folder,
+        timeout_s=parts.plan.conditions.timeout_s or case.timeout_s,
+        parts=parts,
+        sitting=sitting,
+    )
+
+
+def _record(
+    key: RunKey, number: int, started_at: datetime, ended: Ended, workspace: Path | None, parts: Parts
+) -> Attempt:
+    return Attempt(
+        key=key,
+        number=number,
+        started_at=started_at.isoformat(),
+        duration_s=ended.finished.duration_s,
+        outcome=ended.result.outcome,
+        detail=ended.result.detail,
+        exit_code=ended.finished.exit_code,
+        signal=ended.finished.signal,
+        spend=ended.spend,
+        report=ended.result.report,
+        setup_digest=parts.plan.subtest(key).setup.digest,
+        agent_version=parts.cli.version,
+        workspace=None if workspace is None else str(workspace),
+    )

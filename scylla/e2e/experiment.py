@@ -1,0 +1,68 @@
+"""The whole of a sitting: what was lost is closed, sources are prepared, runs are carried out in order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import anyio
+
+from scylla.domain.case import Case
+from scylla.domain.plan import RunKey
+from scylla.domain.record import RunRecord
+from scylla.e2e.judging import missing_judges
+from scylla.e2e.parts import Parts, Progress
+from scylla.e2e.run import carry_out
+from scylla.e2e.sitting import Sitting
+from scylla.gateway.exchange import spend_of
+from scylla.gateway.recording import read_exchanges
+from scylla.store.store import Store
+from scylla.workspace.prepare import Prepared, prepare
+
+
+async def prepare_cases(cases: Sequence[Case], folder: Path, progress: Progress) -> Mapping[str, Prepared]:
+    """The pinned source of each case, by case id; made once and reused."""
+    prepared = {}
+    for case in cases:
+        progress.note(f"preparing the workspace of {case.id}")
+        prepared[case.id] = await prepare(case.source, folder / case.digest[:16])
+    return prepared
+
+
+def close_lost_steps(store: Store) -> int:
+    """Close what a killed sitting left open, with what the gateway had metered of it; how many steps that were."""
+    attempts, calls = store.open_attempts(), store.open_judge_calls()
+    for attempt in attempts:
+        folder = store.folder / attempt.key.label / f"attempt_{attempt.number:02d}" / "agent"
+        store.lose_attempt(attempt.key, attempt.number, spend_of(read_exchanges(folder)))
+    for call in calls:
+        folder = store.folder / call.key.label / f"attempt_{call.attempt:02d}"
+        folder /= f"judge_{call.judge_number:02d}_call_{call.call:02d}"
+        store.lose_judge_call(call, spend_of(read_exchanges(folder)))
+    return len(attempts) + len(calls)
+
+
+async def carry_out_all(parts: Parts, sitting: Sitting) -> None:
+    """Carry out every planned run that is not complete, in the plan's order, `parallel` agents at once.
+
+    Judges of a run start as soon as its agent is done, beside other agents. Returns when all is done, interrupted or
+    stopped; the records say what is missing.
+    """
+    async with anyio.create_task_group() as runs:
+        for key in parts.plan.order:
+            if is_complete(parts.store.record(key), parts):
+                continue
+            await sitting.unless_interrupted(lambda key=key: sitting.agents.acquire_on_behalf_of(key))  # type: ignore[misc]
+            if sitting.is_over:
+                break
+            runs.start_soon(carry_out, key, parts, sitting)
+
+
+def is_complete(record: RunRecord, parts: Parts) -> bool:
+    """True when nothing is left to do for the run."""
+    return record.score is not None and not missing_judges(record, parts.plan)
+
+
+def missing_runs(parts: Parts) -> tuple[RunKey, ...]:
+    """The planned runs without a score, in the plan's order."""
+    return tuple(key for key in parts.plan.order if parts.store.record(key).score is None)

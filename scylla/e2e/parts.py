@@ -1,0 +1,88 @@
+"""What an experiment is carried out with."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from scylla.adapters.cli import Adapter, InstalledCli
+from scylla.domain.case import Case
+from scylla.domain.plan import Plan, RunKey
+from scylla.domain.record import Attempt, RunRecord, Verdict
+from scylla.domain.scenario import Role
+from scylla.gateway.gateway import Gateway
+from scylla.gateway.upstream import Upstream
+from scylla.store.store import Store
+from scylla.workspace.prepare import Prepared
+from scylla.workspace.slots import Slots
+
+
+class Progress(Protocol):
+    """Told what happens while it happens; must not fail and must not block."""
+
+    def agent_started(self, key: RunKey, attempt: int) -> None:
+        """An attempt has been claimed and its agent is being started."""
+
+    def agent_ended(self, attempt: Attempt) -> None:
+        """An attempt has been recorded."""
+
+    def grading_started(self, key: RunKey) -> None:
+        """The run's changes are being collected and its checks run."""
+
+    def judge_started(self, key: RunKey, model: str) -> None:
+        """A judge has been started."""
+
+    def judge_ended(self, verdict: Verdict) -> None:
+        """A verdict, valid or not, has been recorded."""
+
+    def waiting(self, key: RunKey, reason: str, delay_s: float) -> None:
+        """The run will be tried again after `delay_s`."""
+
+    def run_ended(self, record: RunRecord) -> None:
+        """Nothing more will be done for this run now."""
+
+    def note(self, text: str) -> None:
+        """Something worth a line."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """How much at once, and how patiently.
+
+    `attempts` bounds the tries of one agent run or judge call in this sitting. The wait before try n is what the
+    provider asked for, else `retry_wait_s` doubled n-2 times, never more than `longest_wait_s`.
+    `cli_retries` is how often the CLI itself repeats a refused request.
+    """
+
+    parallel: int = 4
+    attempts: int = 3
+    retry_wait_s: float = 10.0
+    longest_wait_s: float = 600.0
+    cli_retries: int = 10
+    judge_timeout_s: float = 900.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parts:
+    """Everything a run needs. `upstream` names the provider for a case and a part; `prepared` maps case ids."""
+
+    plan: Plan
+    store: Store
+    gateway: Gateway
+    upstream: Callable[[Case, Role], Upstream]
+    login_kind: str
+    adapter: Adapter
+    cli: InstalledCli
+    agent_slots: Slots
+    judge_slots: Slots
+    ungraded: Path
+    prepared: Mapping[str, Prepared]
+    search_path: str
+    is_root: bool
+    limits: Limits
+    progress: Progress
+    now: Callable[[], datetime]
+    sleep: Callable[[float], Awaitable[None]]

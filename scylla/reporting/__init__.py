@@ -1,0 +1,1 @@
+"""Numbers to Markdown, JSON and CSV."""

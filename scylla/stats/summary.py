@@ -1,0 +1,289 @@
+"""Records → numbers. Each run is counted exactly once; unknown stays unknown."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from statistics import NormalDist, fmean, median, stdev
+
+from scylla.domain.experiment import ExperimentMeta
+from scylla.domain.outcome import Outcome
+from scylla.domain.plan import RunKey
+from scylla.domain.record import Attempt, RunRecord
+from scylla.domain.rubric import Rubric
+from scylla.domain.score import Score, grade_of
+from scylla.domain.usage import Spend, Tokens, add_costs
+
+
+class State(str, Enum):
+    """`SCORED` runs are in every average; `UNSCORED` ones wait for a judge, `GAP`s for a result."""
+
+    SCORED = "scored"
+    UNSCORED = "unscored"
+    GAP = "gap"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunSummary:
+    """One run in numbers. `reason` says why it is not scored. Durations are seconds, costs US dollars.
+
+    `attempt` is the one that counts, None for a gap. `cli_cost_difference_usd` is the CLI's own figure minus ours.
+    """
+
+    key: RunKey
+    state: State
+    reason: str
+    attempt: Attempt | None
+    score: Score | None
+    attempts: int
+    agent: Spend
+    judge: Spend
+    wasted: Spend
+    agent_s: float | None
+    checks_s: float | None
+    judge_s: float | None
+    cli_cost_difference_usd: float | None
+
+    @property
+    def total_cost_usd(self) -> float | None:
+        """Agent and judges; what was wasted stands apart."""
+        return add_costs((self.agent.cost_usd, self.judge.cost_usd))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Interval:
+    """A 95 % confidence interval, shares 0..1."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GroupSummary:
+    """The runs of a subtest or a tier. Means are over cases: each case counts once, with the mean of its runs.
+
+    Score statistics are over scored runs, costs and durations over runs with a result. `pass_interval` is over runs.
+    `cost_of_pass_usd` is None when nothing passes (`cost_of_pass_is_infinite`) or when a cost is unknown.
+    """
+
+    label: str
+    name: str
+    planned: int
+    results: int
+    scored: int
+    unscored: int
+    gaps: int
+    passed: int
+    outcomes: tuple[tuple[str, int], ...]
+    pass_rate: float | None
+    pass_interval: Interval | None
+    mean_score: float | None
+    median_score: float | None
+    sd_score: float | None
+    min_score: float | None
+    max_score: float | None
+    grade: str | None
+    consistency: float | None
+    mean_agent_cost_usd: float | None
+    mean_judge_cost_usd: float | None
+    mean_total_cost_usd: float | None
+    cost_of_pass_usd: float | None
+    cost_of_pass_is_infinite: bool
+    mean_agent_s: float | None
+    mean_judge_s: float | None
+    tokens: Tokens
+    cache_efficiency: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Totals:
+    """The whole experiment. Costs are US dollars; `known_cost_usd` is the part whose price is known."""
+
+    planned: int
+    scored: int
+    unscored: int
+    gaps: int
+    agent: Spend
+    judge: Spend
+    wasted: Spend
+    total_cost_usd: float | None
+    known_cost_usd: float
+    frontier_cost_of_pass_usd: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Summary:
+    """All numbers of an experiment."""
+
+    runs: tuple[RunSummary, ...]
+    subtests: tuple[GroupSummary, ...]
+    tiers: tuple[GroupSummary, ...]
+    totals: Totals
+
+
+def summarise(meta: ExperimentMeta, records: Sequence[RunRecord]) -> Summary:
+    """The numbers of the records, one entry for each planned run, in the order of case, subtest and number."""
+    runs = tuple(_run(record) for record in sorted(records, key=lambda record: record.key))
+    rubric = meta.cases[0].rubric
+    subtests = tuple(
+        _group(subtest.label, subtest.name, [run for run in runs if _label(run.key) == subtest.label], rubric)
+        for subtest in meta.subtests
+    )
+    tier_ids = sorted({subtest.tier for subtest in meta.subtests})
+    tiers = tuple(_group(tier, "", [run for run in runs if run.key.tier == tier], rubric) for tier in tier_ids)
+    return Summary(runs=runs, subtests=subtests, tiers=tiers, totals=_totals(runs, tiers))
+
+
+def wilson_interval(passed: int, trials: int, *, confidence: float = 0.95) -> Interval | None:
+    """Wilson's score interval for a share; None without trials.
+
+    Source: E. B. Wilson, Journal of the American Statistical Association 22 (1927), 209-212.
+    """
+    if trials == 0:
+        return None
+    z = NormalDist().inv_cdf(0.5 + confidence / 2)
+    share = passed / trials
+    centre = share + z * z / (2 * trials)
+    spread = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
+    scale = 1 + z * z / trials
+    return Interval(low=max(0.0, (centre - spread) / scale), high=min(1.0, (centre + spread) / scale))
+
+
+def consistency_of(scores: Sequence[float]) -> float | None:
+    """1 − sd/mean, clamped to 0..1; None below two runs or when the mean is 0."""
+    if len(scores) < 2 or fmean(scores) == 0:
+        return None
+    return min(1.0, max(0.0, 1 - stdev(scores) / fmean(scores)))
+
+
+def _run(record: RunRecord) -> RunSummary:
+    attempt = record.result
+    state = State.GAP if attempt is None else State.UNSCORED if record.score is None else State.SCORED
+    return RunSummary(
+        key=record.key,
+        state=state,
+        reason=_reason(record, state),
+        attempt=attempt,
+        score=record.score,
+        attempts=len(record.attempts) + record.lost_attempts,
+        agent=record.agent_spend,
+        judge=record.judge_spend,
+        wasted=record.wasted_spend,
+        agent_s=None if attempt is None else attempt.duration_s,
+        checks_s=None if record.grading is None else record.grading.duration_s,
+        judge_s=math.fsum(verdict.duration_s for verdict in record.verdicts) if record.verdicts else None,
+        cli_cost_difference_usd=_difference(attempt),
+    )
+
+
+def _reason(record: RunRecord, state: State) -> str:
+    if state is State.SCORED:
+        return ""
+    if state is State.UNSCORED:
+        failed = [verdict.detail for verdict in record.verdicts if not verdict.is_valid]
+        return failed[-1] if failed else "not graded yet"
+    if record.attempts:
+        last = record.attempts[-1]
+        return f"{last.outcome.value.replace('_', ' ')}: {last.detail}"
+    return "its runner was killed" if record.lost_attempts else "not started"
+
+
+def _difference(attempt: Attempt | None) -> float | None:
+    if attempt is None or attempt.report.cost_usd is None or attempt.spend.cost_usd is None:
+        return None
+    return attempt.report.cost_usd - attempt.spend.cost_usd
+
+
+def _group(label: str, name: str, runs: Sequence[RunSummary], rubric: Rubric) -> GroupSummary:
+    scored = [run for run in runs if run.score is not None]
+    results = [run for run in runs if run.attempt is not None]
+    scores = [run.score.score for run in scored if run.score is not None]
+    passed = sum(run.score.passed for run in scored if run.score is not None)
+    pass_rate = _over_cases(scored, lambda run: float(run.score is not None and run.score.passed))
+    mean_score = _over_cases(scored, lambda run: run.score.score if run.score is not None else None)
+    agent_cost_usd = _over_cases(results, lambda run: run.agent.cost_usd)
+    tokens = sum((run.agent.tokens for run in results), Tokens())
+    outcomes = Counter(run.attempt.outcome.value for run in results if run.attempt is not None)
+    return GroupSummary(
+        label=label,
+        name=name,
+        planned=len(runs),
+        results=len(results),
+        scored=len(scored),
+        unscored=sum(run.state is State.UNSCORED for run in runs),
+        gaps=sum(run.state is State.GAP for run in runs),
+        passed=passed,
+        outcomes=tuple((outcome.value, outcomes[outcome.value]) for outcome in Outcome if outcomes[outcome.value]),
+        pass_rate=pass_rate,
+        pass_interval=wilson_interval(passed, len(scored)),
+        mean_score=mean_score,
+        median_score=median(scores) if scores else None,
+        sd_score=stdev(scores) if len(scores) > 1 else None,
+        min_score=min(scores, default=None),
+        max_score=max(scores, default=None),
+        grade=None if mean_score is None else grade_of(mean_score, rubric.grade_scale),
+        consistency=consistency_of(scores),
+        mean_agent_cost_usd=agent_cost_usd,
+        mean_judge_cost_usd=_over_cases(results, lambda run: run.judge.cost_usd),
+        mean_total_cost_usd=_over_cases(results, lambda run: run.total_cost_usd),
+        cost_of_pass_usd=agent_cost_usd / pass_rate if agent_cost_usd is not None and pass_rate else None,
+        cost_of_pass_is_infinite=pass_rate == 0,
+        mean_agent_s=_over_cases(results, lambda run: run.agent_s),
+        mean_judge_s=_over_cases(results, lambda run: run.judge_s or 0.0),
+        tokens=tokens,
+        cache_efficiency=tokens.cache_efficiency,
+    )
+
+
+def _totals(runs: Sequence[RunSummary], tiers: Sequence[GroupSummary]) -> Totals:
+    agent, judge, wasted = (
+        _sum(spend_of(run) for run in runs) for spend_of in (_agent_spend, _judge_spend, _wasted_spend)
+    )
+    everything = agent + judge + wasted
+    finite = [tier.cost_of_pass_usd for tier in tiers if tier.cost_of_pass_usd is not None]
+    return Totals(
+        planned=len(runs),
+        scored=sum(run.state is State.SCORED for run in runs),
+        unscored=sum(run.state is State.UNSCORED for run in runs),
+        gaps=sum(run.state is State.GAP for run in runs),
+        agent=agent,
+        judge=judge,
+        wasted=wasted,
+        total_cost_usd=everything.cost_usd,
+        known_cost_usd=math.fsum(entry.cost_usd for entry in everything.by_model if entry.cost_usd is not None),
+        frontier_cost_of_pass_usd=min(finite, default=None),
+    )
+
+
+def _agent_spend(run: RunSummary) -> Spend:
+    return run.agent
+
+
+def _judge_spend(run: RunSummary) -> Spend:
+    return run.judge
+
+
+def _wasted_spend(run: RunSummary) -> Spend:
+    return run.wasted
+
+
+def _sum(spends: Iterable[Spend]) -> Spend:
+    return sum(spends, Spend())
+
+
+def _over_cases(runs: Sequence[RunSummary], value_of: Callable[[RunSummary], float | None]) -> float | None:
+    """The mean over cases of the mean over a case's runs; None without runs or as soon as one value is unknown."""
+    by_case: dict[str, list[float]] = {}
+    for run in runs:
+        value = value_of(run)
+        if value is None:
+            return None
+        by_case.setdefault(run.key.case_id, []).append(value)
+    return fmean(fmean(values) for values in by_case.values()) if by_case else None
+
+
+def _label(key: RunKey) -> str:
+    return f"{key.tier}/{key.subtest}"

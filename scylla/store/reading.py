@@ -1,0 +1,103 @@
+"""Records out of a database, for the writer and for reports."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from scylla.domain.experiment import ExperimentMeta
+from scylla.domain.plan import RunKey
+from scylla.domain.record import Attempt, Grading, RunRecord, Verdict
+from scylla.domain.score import Score
+from scylla.domain.usage import Spend
+from scylla.errors import StoreError
+from scylla.store import schema
+from scylla.store.codec import CodecError, decode
+
+DATABASE = "experiment.db"
+
+Row = tuple[int, str, str, str, int, str | None]
+
+
+def read_experiment(folder: Path) -> tuple[ExperimentMeta, tuple[RunRecord, ...]]:
+    """The experiment and the record of each planned run, in planned order; also while a writer is at work.
+
+    StoreError when the folder holds no experiment or one of another version.
+    """
+    path = folder / DATABASE
+    if not path.is_file():
+        raise StoreError(f"{folder} is no experiment folder", fix="name a folder that holds an experiment.db")
+    with guarded(path), closing(_open_to_read(path)) as connection:
+        require_version(connection, path)
+        connection.execute("BEGIN")
+        return read_meta(connection), read_records(connection)
+
+
+def read_meta(connection: sqlite3.Connection) -> ExperimentMeta:
+    """What was planned."""
+    (text,) = connection.execute(schema.GET_META, ("experiment",)).fetchone()
+    return decode(ExperimentMeta, text)
+
+
+def read_records(connection: sqlite3.Connection) -> tuple[RunRecord, ...]:
+    """The record of each planned run."""
+    return tuple(record_of(connection, row) for row in connection.execute(schema.CELLS).fetchall())
+
+
+def record_of(connection: sqlite3.Connection, row: Row) -> RunRecord:
+    """All that is known of one run."""
+    position, case_id, tier, subtest, run_number, score = row
+    attempts: list[Attempt] = []
+    lost: list[Spend] = []
+    for _, state, text in connection.execute(schema.ATTEMPTS, (position,)):
+        if state == "ended":
+            attempts.append(decode(Attempt, text))
+        elif state == "lost":
+            lost.append(decode(Spend, text))
+    grading = connection.execute(schema.GRADING, (position,)).fetchone()
+    verdicts = connection.execute(schema.VERDICTS, (position,)).fetchall()
+    return RunRecord(
+        key=RunKey(case_id=case_id, tier=tier, subtest=subtest, run_number=run_number),
+        attempts=tuple(attempts),
+        lost_attempts=len(lost),
+        lost_spend=sum(lost, Spend()),
+        grading=None if grading is None else decode(Grading, grading[0]),
+        verdicts=tuple(decode(Verdict, text) for (text,) in verdicts),
+        score=None if score is None else decode(Score, score),
+    )
+
+
+def require_version(connection: sqlite3.Connection, path: Path) -> None:
+    """StoreError unless the file was written by this version of the format."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version != schema.SCHEMA_VERSION:
+        raise StoreError(
+            f"{path} has format version {version}; this Scylla reads {schema.SCHEMA_VERSION}",
+            fix="use the Scylla that wrote it, or start a new experiment with --fresh",
+        )
+
+
+@contextmanager
+def guarded(path: Path) -> Iterator[None]:
+    """Errors of the database and of the codec as StoreError that names the file."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StoreError(
+            f"{path}: {error}", fix="check the disk (scylla doctor); everything recorded before is still there"
+        ) from error
+    except CodecError as error:
+        raise StoreError(f"{path}: {error}", fix="use the Scylla that wrote it") from error
+
+
+def _open_to_read(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    try:
+        connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError:
+        # Read-only media cannot hold the shared-memory file of a journal; nobody can be writing there either.
+        connection.close()
+        connection = sqlite3.connect(f"{path.resolve().as_uri()}?immutable=1", uri=True, isolation_level=None)
+    return connection

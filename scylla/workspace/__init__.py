@@ -1,0 +1,1 @@
+"""Pinned sources, private workspaces, and what an agent changed in them."""

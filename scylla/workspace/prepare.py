@@ -1,0 +1,126 @@
+"""The pinned source of a case, made once: a repository that knows nothing but its history up to the commit."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import anyio.to_thread
+
+from scylla.domain.case import Source, SourceKind
+from scylla.errors import UsageError
+from scylla.workspace.git import IDENTITY, GitError, git, try_git
+from scylla.workspace.removal import remove_tree
+from scylla.workspace.trees import copy_tree
+
+_READY = "commit"
+# Fetching from a local path starts a second git, which does not see our configuration.
+_SAFE_UPLOAD = "--upload-pack=git -c safe.directory=* upload-pack"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prepared:
+    """`folder` is a checkout of `commit` (40 hex digits) on the only branch, `main`."""
+
+    folder: Path
+    commit: str
+
+
+async def prepare(source: Source, folder: Path) -> Prepared:
+    """The source as a repository below `folder`; reused when an earlier call has made it.
+
+    There are no remotes, tags, other branches, reflogs or objects beyond the commit's history, and nothing names the
+    place it came from. UsageError when the source cannot be read or does not have the commit.
+    """
+    marker = folder / _READY
+    if marker.is_file():
+        prepared = Prepared(folder=folder / "project", commit=marker.read_text().strip())
+        head = await try_git("rev-parse", "HEAD", cwd=prepared.folder)
+        if head.stdout.decode().strip() == prepared.commit:
+            return prepared
+    building = folder.with_name(f"{folder.name}.{secrets.token_hex(4)}")
+    building.mkdir(parents=True)
+    try:
+        commit = await _build(source, building)
+        (building / _READY).write_text(f"{commit}\n")
+        _put_in_place(building, folder)
+    finally:
+        await anyio.to_thread.run_sync(remove_tree, building)
+    return Prepared(folder=folder / "project", commit=commit)
+
+
+async def _build(source: Source, building: Path) -> str:
+    project = building / "project"
+    await git("init", "--quiet", "--template=", "project", cwd=building)
+    await git("config", "user.name", IDENTITY[0], cwd=project)
+    await git("config", "user.email", IDENTITY[1], cwd=project)
+    try:
+        if source.commit is None:
+            return await _snapshot_folder(Path(source.location), project)
+        return await _history(source, source.commit, building, project)
+    except GitError as error:
+        raise UsageError(
+            f"the source {source.location} cannot be prepared: {error}",
+            fix="check the source and the hash in test.yaml; try `git clone` on it",
+        ) from error
+
+
+async def _snapshot_folder(origin: Path, project: Path) -> str:
+    """One commit of the files as they stand; its id depends on their content alone."""
+    copy_files = partial(copy_tree, origin, project, leave_out=frozenset({".git"}))
+    await anyio.to_thread.run_sync(copy_files)
+    await git("add", "--all", cwd=project)
+    await git("commit", "--quiet", "--allow-empty", "--message", "Initial commit", cwd=project)
+    (project / ".git" / "COMMIT_EDITMSG").unlink(missing_ok=True)
+    await git("clean", "-ffdxq", cwd=project)
+    return await _finish(project)
+
+
+async def _history(source: Source, commit: str, building: Path, project: Path) -> str:
+    """Everything is fetched elsewhere first, so that nothing but the commit's own history gets here."""
+    await git("init", "--quiet", "--bare", "--template=", "mirror", cwd=building)
+    mirror = building / "mirror"
+    location = source.location
+    if source.kind is SourceKind.FOLDER:
+        location = (await git("rev-parse", "--show-toplevel", cwd=Path(location))).decode().rstrip("\n")
+    asked = await try_git(
+        "fetch", "--quiet", "--no-tags", _SAFE_UPLOAD, location, f"{commit}:refs/heads/main", cwd=mirror
+    )
+    if asked.exit_code != 0:
+        # Not every server gives out a commit by its hash: take all branches and tags and look for it.
+        await git("fetch", "--quiet", _SAFE_UPLOAD, location, "+refs/*:refs/source/*", cwd=mirror)
+        if (await try_git("cat-file", "-e", f"{commit}^{{commit}}", cwd=mirror)).exit_code != 0:
+            raise GitError(f"there is no commit {commit} in it")
+        await git("update-ref", "refs/heads/main", commit, cwd=mirror)
+    await git("fetch", "--quiet", "--no-tags", str(mirror), "refs/heads/main:refs/heads/fetched", cwd=project)
+    await git("update-ref", "refs/heads/main", commit, cwd=project)
+    await git("update-ref", "-d", "refs/heads/fetched", cwd=project)
+    await git("reset", "--quiet", "--hard", "main", cwd=project)
+    await anyio.to_thread.run_sync(remove_tree, mirror)
+    return await _finish(project)
+
+
+async def _finish(project: Path) -> str:
+    """Drop every trace of how it was made, pack it, and leave the index fresh."""
+    inner = project / ".git"
+    for name in ("FETCH_HEAD", "ORIG_HEAD"):
+        (inner / name).unlink(missing_ok=True)
+    await anyio.to_thread.run_sync(remove_tree, inner / "logs")
+    await git("repack", "-a", "-d", "--quiet", cwd=project)
+    await git("prune", "--expire=now", cwd=project)
+    await git("update-index", "--refresh", "-q", cwd=project)
+    return (await git("rev-parse", "HEAD", cwd=project)).decode().strip()
+
+
+def _put_in_place(building: Path, folder: Path) -> None:
+    """Rename into place; what another program has put there in the meantime is as good."""
+    if folder.exists():
+        folder.rename(building.with_suffix(".old"))
+        remove_tree(building.with_suffix(".old"))
+    try:
+        building.rename(folder)
+    except OSError:
+        if not (folder / _READY).is_file():
+            raise

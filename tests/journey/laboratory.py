@@ -1,0 +1,152 @@
+"""The runner as a user starts it, with the real agent CLI, against the offline model or a provider on loopback."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+from anyio.from_thread import start_blocking_portal
+
+from scylla.config.scenario import load_scenario
+from scylla.gateway.offline import OfflineModel
+from scylla.store.reading import read_experiment
+
+ROOT = Path(__file__).resolve().parents[2]
+TEST_001 = ROOT / "tests" / "fixtures" / "tests" / "test-001"
+FAKE_KEY = "sk-ant-a-key-that-was-invented-for-tests"
+WRITE = {"name": "Bash", "input": {"command": "echo 'print(\"Hello, world!\")' > hello.py"}}
+GOOD_TURNS = [{"say": "I will write it.", "tools": [WRITE]}, {"say": "hello.py prints the greeting."}]
+
+
+def cli_binary(name: str) -> Path:
+    """The CLI that scripts/install.sh installed, or the one named in the environment (the pinned one only)."""
+    named = os.environ.get("SCYLLA_CLAUDE") if name == "claude" else None
+    binary = Path(named or ROOT / ".tools" / name / "node_modules" / ".bin" / "claude")
+    assert binary.exists(), f"{binary} is missing; run scripts/install.sh dev"
+    return binary
+
+
+@dataclass(kw_only=True)
+class Run:
+    code: int
+    stdout: str
+    stderr: str
+
+
+@dataclass(kw_only=True)
+class Lab:
+    """A home, a case and a results folder of one test."""
+
+    root: Path
+    claude: Path
+    env: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        shutil.copytree(TEST_001, self.case)
+        for name in ("home", "here"):
+            (self.root / name).mkdir()
+
+    @property
+    def case(self) -> Path:
+        return self.root / "cases" / "test-001"
+
+    @property
+    def results(self) -> Path:
+        return self.root / "results"
+
+    def play(self, *, agent=None, judge=None):
+        """Change what the offline model plays; `agent` and `judge` are lists of turns."""
+        scenario = yaml.safe_load((self.case / "offline.yaml").read_text())
+        if agent is not None:
+            scenario["agent"] = {"turns": agent}
+        if judge is not None:
+            scenario["judge"] = {"turns": judge}
+        (self.case / "offline.yaml").write_text(yaml.safe_dump(scenario))
+
+    def judge_turns(self):
+        return yaml.safe_load((TEST_001 / "offline.yaml").read_text())["judge"]["turns"]
+
+    def start(self, *arguments, live=False) -> subprocess.Popen:
+        command = [
+            sys.executable, str(ROOT / "scripts" / "run_e2e_experiment.py"), "--tiers-dir", str(self.case),
+            "--tiers", "T0", "--results-dir", str(self.results), "--work-dir", str(self.root / "w"),
+            "--retry-wait", "0.1", *([] if live else ["--offline"]), *arguments,
+        ]  # fmt: skip
+        env = {"PATH": os.environ["PATH"], "HOME": str(self.root / "home"), "SCYLLA_CLAUDE": str(self.claude)}
+        return subprocess.Popen(
+            command,
+            cwd=self.root / "here",
+            env=env | self.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments, live=False) -> Run:
+        return self.finish(self.start(*arguments, live=live))
+
+    def finish(self, process: subprocess.Popen) -> Run:
+        try:
+            stdout, stderr = process.communicate(timeout=90)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        return Run(code=process.returncode, stdout=stdout, stderr=stderr)
+
+    def kill_when(self, process: subprocess.Popen, ready, *, number=signal.SIGKILL):
+        """Signal the runner as soon as `ready(records)` holds of what is recorded so far."""
+        until = time.monotonic() + 60
+        while time.monotonic() < until and process.poll() is None:
+            if self.experiments() and ready(self):
+                break
+            time.sleep(0.02)
+        assert process.poll() is None, process.communicate()
+        os.kill(process.pid, number)
+        return self.finish(process)
+
+    def experiments(self) -> list[Path]:
+        return sorted(folder for folder in self.results.glob("*") if (folder / "plan.json").exists())
+
+    @property
+    def experiment(self) -> Path:
+        (folder,) = self.experiments()
+        return folder
+
+    def records(self):
+        return read_experiment(self.experiment)[1]
+
+    def record(self):
+        (record,) = self.records()
+        return record
+
+
+@dataclass(kw_only=True)
+class Provider:
+    """A stand-in for the provider, on loopback: what it plays can change while the experiment stays the same."""
+
+    model: OfflineModel
+    folder: Path
+
+    def url(self, *, agent, judge) -> str:
+        """A base URL whose judges are told by the words of their system prompt."""
+        scenario = {
+            "schema_version": 1,
+            "agent": [{"when_contains": "You grade a piece of software work", "turns": judge}, {"turns": agent}],
+            "judge": {"turns": judge},
+        }
+        path = self.folder / f"provider-{time.monotonic_ns()}.yaml"
+        path.write_text(yaml.safe_dump(scenario))
+        return self.model.open(load_scenario(path), "agent")
+
+
+@contextmanager
+def running_model():
+    """An offline model in a thread of its own."""
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(OfflineModel()) as model:
+        yield model
