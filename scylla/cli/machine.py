@@ -9,6 +9,8 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import anyio
 
@@ -83,6 +85,14 @@ def search_path(env: Mapping[str, str]) -> str:
         if entry and Path(entry) not in private and not Path(entry).is_relative_to(PROJECT)
     ]
     return os.pathsep.join(entries) or os.defpath
+
+
+def proxy_for(url: str) -> str | None:
+    """The HTTP proxy the environment names for a URL."""
+    parts = urlsplit(url)
+    if parts.hostname is None or proxy_bypass(parts.hostname):
+        return None
+    return getproxies().get(parts.scheme)
 
 
 def work_folder(chosen: Path | None) -> Path:

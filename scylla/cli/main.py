@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -22,13 +23,24 @@ def run_command(argv: Sequence[str]) -> int:
     arguments.argv = tuple(argv)
     try:
         code: int = import_module(arguments.module).execute(arguments)
-    except ScyllaError as error:
-        show_error(error)
-        return error.exit_code
-    except BrokenPipeError:
-        # The reader of our output has gone; there is nobody left to tell.
-        sys.stderr.close()
-        return 1
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone; nothing more is to be written to it, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        known = _known_error(error)
+        if known is None:
+            raise
+        show_error(known)
+        return known.exit_code
     return code
+
+
+def _known_error(error: BaseException) -> ScyllaError | None:
+    """The error itself, or the first of our own among those that concurrent work has raised together."""
+    if isinstance(error, ScyllaError):
+        return error
+    inner = (_known_error(part) for part in getattr(error, "exceptions", ()))
+    return next((known for known in inner if known is not None), None)

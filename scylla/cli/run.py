@@ -16,16 +16,15 @@ from rich.console import Console
 
 from scylla.adapters.cli import Adapter, InstalledCli
 from scylla.adapters.registry import ADAPTERS
-from scylla.cli.credentials import Login, ensure_credentials
-from scylla.cli.machine import find_binary, probe_cli, search_path, work_folder
+from scylla.cli.credentials import STAGED_FOLDER, Login, ensure_credentials
+from scylla.cli.machine import find_binary, probe_cli, proxy_for, search_path, work_folder
 from scylla.cli.output import command_again, say
 from scylla.cli.plan_view import show_plan
 from scylla.cli.progress import TerminalProgress
 from scylla.cli.results import show_results
 from scylla.cli.selection import Selection, select
 from scylla.config.scenario import DEFAULT_SCENARIO, load_scenario
-from scylla.domain.case import Case
-from scylla.domain.plan import Conditions, Plan, make_plan
+from scylla.domain.plan import Conditions, Plan, RunKey, make_plan
 from scylla.domain.scenario import Role
 from scylla.e2e.experiment import carry_out_all, close_lost_steps, is_complete, prepare_cases
 from scylla.e2e.parts import Limits, Parts
@@ -40,7 +39,6 @@ from scylla.store.store import Store
 from scylla.workspace.slots import Slots
 
 PROVIDER_URL = "https://api.anthropic.com"
-STAGED_LOGIN = Path("/run/host-claude")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,7 +82,7 @@ async def _machine(arguments: argparse.Namespace) -> Machine:
     cli = await probe_cli(adapter, find_binary(adapter, os.environ), os.environ)
     login = None
     if not arguments.offline:
-        found = ensure_credentials(os.environ, Path.home(), staged=STAGED_LOGIN, now=_now())
+        found = ensure_credentials(os.environ, Path.home(), staged=STAGED_FOLDER, now=_now())
         login = found.login
         for note in found.notes:
             say(note)
@@ -159,7 +157,7 @@ def _announce(plan: Plan, store: Store, machine: Machine, arguments: argparse.Na
 async def _sit(plan: Plan, store: Store, machine: Machine, arguments: argparse.Namespace) -> bool:
     """Carry out what is missing; True when the person interrupted it."""
     async with AsyncExitStack() as stack:
-        upstream = await _provider(machine, stack)
+        upstream = await _provider(plan, machine, stack)
         gateway = await stack.enter_async_context(Gateway(prices=PriceTable.load(), clock=_now))
         progress = stack.enter_context(
             TerminalProgress(
@@ -207,21 +205,30 @@ async def _sit(plan: Plan, store: Store, machine: Machine, arguments: argparse.N
     return sitting.interrupt.is_set()
 
 
-async def _provider(machine: Machine, stack: AsyncExitStack) -> Callable[[Case, Role], Upstream]:
-    """Where the requests of a case and a part go."""
-    if machine.login is None:
-        offline = await stack.enter_async_context(OfflineModel())
-        scenarios = {}
+async def _provider(plan: Plan, machine: Machine, stack: AsyncExitStack) -> Callable[[RunKey, Role], Upstream]:
+    """Where the requests of a run's part go."""
+    if machine.login is not None:
+        url = os.environ.get("ANTHROPIC_BASE_URL") or PROVIDER_URL
+        live = Upstream(
+            base_url=url,
+            credential=Credential(kind=machine.login.kind, secret=machine.login.secret),
+            proxy=proxy_for(url),
+        )
+        return lambda _key, _role: live
+    offline = await stack.enter_async_context(OfflineModel())
+    scenarios = {
+        case.id: load_scenario(case.offline_file) if case.offline_file else DEFAULT_SCENARIO for case in plan.cases
+    }
+    upstreams: dict[tuple[RunKey, Role], Upstream] = {}
 
-        def play(case: Case, role: Role) -> Upstream:
-            if case.id not in scenarios:
-                scenarios[case.id] = load_scenario(case.offline_file) if case.offline_file else DEFAULT_SCENARIO
-            return Upstream(base_url=offline.open(scenarios[case.id], role), credential=None)
+    def play(key: RunKey, role: Role) -> Upstream:
+        """One address for all tries of a run, so that a failure that is to pass does."""
+        if (key, role) not in upstreams:
+            address = offline.open(scenarios[key.case_id], role)
+            upstreams[key, role] = Upstream(base_url=address, credential=None)
+        return upstreams[key, role]
 
-        return play
-    credential = Credential(kind=machine.login.kind, secret=machine.login.secret)
-    live = Upstream(base_url=os.environ.get("ANTHROPIC_BASE_URL") or PROVIDER_URL, credential=credential)
-    return lambda _case, _role: live
+    return play
 
 
 def _limits(arguments: argparse.Namespace, *, offline: bool) -> Limits:

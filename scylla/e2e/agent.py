@@ -83,7 +83,7 @@ async def _run_agent(key: RunKey, number: int, slot: Slot, parts: Parts, sitting
 
     return await run_session(
         request,
-        upstream=parts.upstream(case, "agent"),
+        upstream=parts.upstream(key, "agent"),
         folder=folder,
         timeout_s=parts.plan.conditions.timeout_s or case.timeout_s,
         parts=parts,

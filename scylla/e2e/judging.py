@@ -8,7 +8,7 @@ from pathlib import Path
 from scylla.adapters.cli import CliRequest
 from scylla.domain.case import Case
 from scylla.domain.outcome import Outcome
-from scylla.domain.plan import Plan
+from scylla.domain.plan import Plan, RunKey
 from scylla.domain.record import Attempt, Grading, RunRecord, Verdict
 from scylla.domain.tier import SystemPrompt
 from scylla.e2e.agent import attempt_folder
@@ -56,7 +56,7 @@ async def seek_verdict(record: RunRecord, judge_number: int, model: str, parts: 
     prompt_file = folder / "prompt.md"
     prompt_file.write_text(_prompt(case, attempt, grading, parts), encoding="utf-8", errors="replace")
     with parts.judge_slots.take() as slot:
-        ended = await _run_judge(case, model, prompt_file, slot, parts, sitting)
+        ended = await _run_judge(record.key, model, prompt_file, slot, parts, sitting)
     reading = _read(ended, case)
     verdict = Verdict(
         key=record.key,
@@ -93,7 +93,8 @@ def _prompt(case: Case, attempt: Attempt, grading: Grading, parts: Parts) -> str
     )
 
 
-async def _run_judge(case: Case, model: str, prompt_file: Path, slot: Slot, parts: Parts, sitting: Sitting) -> Ended:
+async def _run_judge(key: RunKey, model: str, prompt_file: Path, slot: Slot, parts: Parts, sitting: Sitting) -> Ended:
+    case = parts.plan.case(key.case_id)
     slot.workspace.mkdir(exist_ok=True)
 
     def request(session: Session) -> CliRequest:
@@ -118,7 +119,7 @@ async def _run_judge(case: Case, model: str, prompt_file: Path, slot: Slot, part
 
     return await run_session(
         request,
-        upstream=parts.upstream(case, "judge"),
+        upstream=parts.upstream(key, "judge"),
         folder=prompt_file.parent,
         timeout_s=parts.limits.judge_timeout_s,
         parts=parts,

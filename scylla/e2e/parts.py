@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Protocol
 
 from scylla.adapters.cli import Adapter, InstalledCli
-from scylla.domain.case import Case
 from scylla.domain.plan import Plan, RunKey
 from scylla.domain.record import Attempt, RunRecord, Verdict
 from scylla.domain.scenario import Role
@@ -67,12 +66,12 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Parts:
-    """Everything a run needs. `upstream` names the provider for a case and a part; `prepared` maps case ids."""
+    """Everything a run needs. `upstream` names the provider for a run and a part; `prepared` maps case ids."""
 
     plan: Plan
     store: Store
     gateway: Gateway
-    upstream: Callable[[Case, Role], Upstream]
+    upstream: Callable[[RunKey, Role], Upstream]
     login_kind: str
     adapter: Adapter
     cli: InstalledCli

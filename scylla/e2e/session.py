@@ -16,9 +16,19 @@ from scylla.e2e.sitting import Sitting
 from scylla.executor.process import run
 from scylla.gateway.exchange import Exchange, is_message, is_success
 from scylla.gateway.gateway import Session
+from scylla.gateway.relay import CLIENT_GONE
 from scylla.gateway.upstream import Upstream
 
 _ERROR_TEXT_BYTES = 4000
+_STATUS_OF_ERROR = {
+    "authentication_error": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "rate_limit_error": 429,
+    "api_error": 500,
+    "overloaded_error": 529,
+    "connection_cut": 502,
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,18 +75,24 @@ async def run_session(
 
 
 def last_answer(exchanges: tuple[Exchange, ...]) -> ProviderAnswer | None:
-    """The provider's last answer to a model request; requests that were never answered are passed over."""
+    """The provider's last answer to a model request.
+
+    Requests that were never answered, and answers cut off because the CLI went away, are passed over. An error inside
+    a stream that began well counts with the status its type stands for.
+    """
     answered = [
-        (exchange, exchange.status)
+        (exchange, _STATUS_OF_ERROR.get(exchange.error_type or "", exchange.status))
         for exchange in exchanges
-        if is_message(exchange.method, exchange.path) and exchange.status is not None
+        if is_message(exchange.method, exchange.path)
+        and exchange.status is not None
+        and exchange.error_type != CLIENT_GONE
     ]
     if not answered:
         return None
     last, status = answered[-1]
     return ProviderAnswer(
-        status=status,
-        after_success=any(is_success(status) for _, status in answered[:-1]),
+        status=status or 0,
+        after_success=any(is_success(status or 0) for _, status in answered[:-1]),
         error_type=last.error_type,
         error_message=last.error_message,
         retry_after_s=last.retry_after_s,

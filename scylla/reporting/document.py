@@ -38,6 +38,7 @@ def report_document(meta: ExperimentMeta, summary: Summary, *, again: str) -> di
             "total_cost_usd": summary.totals.total_cost_usd,
             "known_cost_usd": summary.totals.known_cost_usd,
             "frontier_cost_of_pass_usd": summary.totals.frontier_cost_of_pass_usd,
+            "cli_cost_difference_usd": summary.totals.cli_cost_difference_usd,
         },
         "by_tier": [_group(group) for group in summary.tiers],
         "by_subtest": [_group(group) for group in summary.subtests],

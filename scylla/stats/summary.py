@@ -100,7 +100,10 @@ class GroupSummary:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Totals:
-    """The whole experiment. Costs are US dollars; `known_cost_usd` is the part whose price is known."""
+    """The whole experiment. Costs are US dollars; `known_cost_usd` is the part whose price is known.
+
+    `cli_cost_difference_usd` is what the agents' CLI reported beyond our own figure, over runs where both are known.
+    """
 
     planned: int
     scored: int
@@ -112,6 +115,7 @@ class Totals:
     total_cost_usd: float | None
     known_cost_usd: float
     frontier_cost_of_pass_usd: float | None
+    cli_cost_difference_usd: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -255,6 +259,7 @@ def _totals(runs: Sequence[RunSummary], tiers: Sequence[GroupSummary]) -> Totals
         total_cost_usd=everything.cost_usd,
         known_cost_usd=math.fsum(entry.cost_usd for entry in everything.by_model if entry.cost_usd is not None),
         frontier_cost_of_pass_usd=min(finite, default=None),
+        cli_cost_difference_usd=math.fsum(run.cli_cost_difference_usd or 0.0 for run in runs),
     )
 
 

@@ -126,6 +126,13 @@ class Lab:
         return record
 
 
+def _as_agent_turn(turn):
+    """A verdict written out as the tool call it stands for."""
+    if "verdict" not in turn:
+        return turn
+    return {"tools": [{"name": "StructuredOutput", "input": {"items": turn["verdict"]}}]}
+
+
 @dataclass(kw_only=True)
 class Provider:
     """A stand-in for the provider, on loopback: what it plays can change while the experiment stays the same."""
@@ -135,10 +142,11 @@ class Provider:
 
     def url(self, *, agent, judge) -> str:
         """A base URL whose judges are told by the words of their system prompt."""
+        judge = [_as_agent_turn(turn) for turn in judge]
         scenario = {
             "schema_version": 1,
             "agent": [{"when_contains": "You grade a piece of software work", "turns": judge}, {"turns": agent}],
-            "judge": {"turns": judge},
+            "judge": {"turns": [{"say": "not asked here"}]},
         }
         path = self.folder / f"provider-{time.monotonic_ns()}.yaml"
         path.write_text(yaml.safe_dump(scenario))

@@ -7,6 +7,7 @@ import pytest
 from laboratory import GOOD_TURNS, cli_binary
 
 from scylla.domain.outcome import Outcome
+from scylla.store.reading import read_experiment
 
 pytestmark = pytest.mark.journey
 
@@ -21,7 +22,8 @@ def texts(request) -> str:
 
 
 def test_shipped_case_scores_high_and_everything_is_marked_offline(lab):
-    run = lab.run("--runs", "1", "--max-subtests", "1", "-v")
+    # A model whose price has not changed between the CLI's list and ours.
+    run = lab.run("--runs", "1", "--max-subtests", "1", "-v", "--model", "claude-sonnet-4-5")
     assert run.code == 0, run.stderr
     assert "OFFLINE" in run.stderr
     record = lab.record()
@@ -130,9 +132,7 @@ def test_subtests_of_t0_differ_on_the_wire(lab):
     own = {number: len(json.dumps(request["system"])) for number, request in requests.items()}
     assert own["00"] < 1000 < own["01"]
     assert own["01"] == own["02"]
-    block = (lab.experiment / "plan.json").read_text()
-    assert "T0" in block
-    laid = {number: "CLAUDE.md" in texts(request) for number, request in requests.items()}
+    laid = {number: "small, verified steps" in texts(request) for number, request in requests.items()}
     assert laid == {"00": False, "01": False, "02": True}
     for record in lab.records():
         assert "CLAUDE.md" not in record.grading.files_changed
@@ -159,12 +159,9 @@ def test_newest_cli_gives_the_same_records(lab):
     lab.run("--runs", "1", "--max-subtests", "1")
     pinned = lab.record()
     lab.claude = cli_binary("claude-newest")
-    run = lab.run("--runs", "1", "--max-subtests", "1")
+    run = lab.run("--runs", "1", "--max-subtests", "1", "--model", "claude-sonnet-5-5")
     assert run.code == 0, run.stderr
-    newest = max(lab.experiments())
-    from scylla.store.reading import read_experiment
-
-    (record,) = read_experiment(newest)[1]
+    (record,) = read_experiment(max(lab.experiments()))[1]
     assert record.result.agent_version != pinned.result.agent_version
     assert record.result.outcome is Outcome.FINISHED
     assert record.score.score == pytest.approx(pinned.score.score)
