@@ -52,6 +52,8 @@ async def run_session(
 ) -> Ended:
     """Start the CLI, wait for its end, the time limit or the interrupt, and read what it left in `folder`."""
     stdout, stderr = folder / "stdout.jsonl", folder / "stderr.txt"
+    for path in (stdout, stderr):
+        path.touch()  # an interrupt may come before anything has been started
     started = time.monotonic()
     async with parts.gateway.open_session(upstream, folder) as session:
         command = parts.adapter.command(make_request(session))
