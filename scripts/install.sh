@@ -58,7 +58,7 @@ install_claude() { # install_claude PIN_FOLDER TARGET
   say "Installing the agent CLI of $1 into $2 …"
   mkdir -p "$2"
   cp "$1/package.json" "$1/package-lock.json" "$2/"
-  npm ci --prefix "$2" --no-audit --no-fund --loglevel=error >&2
+  npm_config_update_notifier=false npm ci --prefix "$2" --no-audit --no-fund --loglevel=error >&2
   if ! DISABLE_AUTOUPDATER=1 "$2/node_modules/.bin/claude" --version >/dev/null 2>&1; then
     # npm may be set to run no install scripts; this one only puts the native program in its place.
     (cd "$2/node_modules/@anthropic-ai/claude-code" && node install.cjs >&2)

@@ -107,6 +107,10 @@ class TerminalProgress:
         """Something worth a line."""
         self._step(text)
 
+    def remark(self, text: str) -> None:
+        """A line in every mode but the quiet one."""
+        self._print(text)
+
     def _enter(self, key: RunKey, stage: str) -> None:
         self._active[key] = _Active(stage=stage, since=time.monotonic())
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -16,6 +15,7 @@ from scylla.stats.summary import GroupSummary, State, Summary, summarise
 from scylla.store.reading import read_experiment
 
 _SHOWN_GAPS = 20
+_WIDTH_WITHOUT_TERMINAL = 110
 
 
 def show_results(folder: Path, *, as_json: bool, quiet: bool, again: str) -> int:
@@ -32,6 +32,8 @@ def show_results(folder: Path, *, as_json: bool, quiet: bool, again: str) -> int
 
 def _show(folder: Path, meta: ExperimentMeta, summary: Summary, again: str) -> None:
     console = Console(stderr=True)
+    if not console.is_terminal:
+        console = Console(stderr=True, width=_WIDTH_WITHOUT_TERMINAL)
     console.print(_table(meta, summary))
     totals = summary.totals
     say(
@@ -52,10 +54,10 @@ def _show(folder: Path, meta: ExperimentMeta, summary: Summary, again: str) -> N
 
 def _table(meta: ExperimentMeta, summary: Summary) -> Table:
     title = f"{meta.name} · {meta.conditions.model}{' · OFFLINE MODEL' if meta.conditions.offline else ''}"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("subtest", no_wrap=True)
-    table.add_column("name")
-    for name in ("score", "grade", "passed", "agent", "judge", "time", "cache"):
+    table.add_column("name", min_width=12)
+    for name in ("score", "passed", "agent", "judge", "time", "cache"):
         table.add_column(name, justify="right", no_wrap=True)
     for group in summary.subtests:
         table.add_row(*_cells(group))
@@ -71,8 +73,7 @@ def _cells(group: GroupSummary) -> tuple[str, ...]:
     return (
         group.label,
         group.name,
-        f"{number(group.mean_score)}{spread}",
-        group.grade or "-",
+        f"{group.grade or ''} {number(group.mean_score)}{spread}",
         f"{group.passed}/{group.scored}" + (f" of {group.planned}" if group.scored < group.planned else ""),
         money(group.mean_agent_cost_usd) if group.results else "-",
         money(group.mean_judge_cost_usd) if group.results else "-",

@@ -193,6 +193,9 @@ async def _sit(plan: Plan, store: Store, machine: Machine, arguments: argparse.N
             sleep=anyio.sleep,
         )
         progress.done = sum(is_complete(store.record(key), parts) for key in plan.order)
+        if progress.done:
+            rest = "nothing is left to do" if progress.done == progress.total else "continuing with the rest"
+            progress.remark(f"{progress.done} of {progress.total} runs are done already; {rest}.")
         sitting = Sitting(
             agents=anyio.CapacityLimiter(arguments.parallel), judges=anyio.CapacityLimiter(arguments.parallel)
         )
