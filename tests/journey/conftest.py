@@ -12,5 +12,5 @@ def lab(tmp_path):
 @pytest.fixture
 def provider(tmp_path, lab):
     lab.env["ANTHROPIC_API_KEY"] = FAKE_KEY
-    with running_model() as model:
-        yield Provider(model=model, folder=tmp_path)
+    with running_model() as (model, portal):
+        yield Provider(model=model, portal=portal, folder=tmp_path)

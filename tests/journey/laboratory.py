@@ -6,12 +6,14 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import aiohttp
 import yaml
-from anyio.from_thread import start_blocking_portal
+from aiohttp import web
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from scylla.config.scenario import load_scenario
 from scylla.gateway.offline import OfflineModel
@@ -138,7 +140,12 @@ class Provider:
     """A stand-in for the provider, on loopback: what it plays can change while the experiment stays the same."""
 
     model: OfflineModel
+    portal: BlockingPortal
     folder: Path
+
+    def listening(self, seen: list, **played):
+        """The same behind a server that keeps the headers of every request in `seen`."""
+        return self.portal.wrap_async_context_manager(listening_provider(self.url(**played), seen))
 
     def url(self, *, agent, judge) -> str:
         """A base URL whose judges are told by the words of their system prompt."""
@@ -153,8 +160,32 @@ class Provider:
         return self.model.open(load_scenario(path), "agent")
 
 
+@asynccontextmanager
+async def listening_provider(target: str, seen: list):
+    """A provider in front of another one that keeps the headers it was sent."""
+
+    async def handle(request):
+        seen.append(dict(request.headers))
+        async with (
+            aiohttp.ClientSession() as client,
+            client.post(target + request.path_qs, data=await request.read()) as answer,
+        ):
+            return web.Response(status=answer.status, body=await answer.read(), content_type=answer.content_type)
+
+    app = web.Application(client_max_size=2**28)
+    app.router.add_post("/{path:.*}", handle)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
 @contextmanager
 def running_model():
     """An offline model in a thread of its own."""
     with start_blocking_portal() as portal, portal.wrap_async_context_manager(OfflineModel()) as model:
-        yield model
+        yield model, portal

@@ -1,9 +1,12 @@
 """Nothing lost, nothing paid twice: interrupted, killed and extended experiments with the real CLI."""
 
+import gzip
+import json
 import os
 import random
 import signal
 import time
+from pathlib import Path
 
 import pytest
 from laboratory import FAKE_KEY, GOOD_TURNS
@@ -30,6 +33,15 @@ def essence(record):
         record.grading.files_changed,
         record.grading.patch_digest,
     )
+
+
+def files_holding(secret: str, folder: Path) -> list[Path]:
+    found = []
+    for path in filter(Path.is_file, folder.rglob("*")):
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        if secret.encode() in content:
+            found.append(path)
+    return found
 
 
 def undisturbed(lab, tmp_path, **scenario):
@@ -193,9 +205,7 @@ def test_secret_of_the_login_is_nowhere_in_the_results(lab, provider):
     )
     run = lab.run("--runs", "1", "--max-subtests", "1", "-v", live=True)
     assert FAKE_KEY not in run.stdout + run.stderr
-    for path in lab.results.rglob("*"):
-        if path.is_file():
-            assert FAKE_KEY.encode() not in path.read_bytes(), path
+    assert not files_holding(FAKE_KEY, lab.results)
 
 
 def test_two_runners_of_one_experiment_do_not_meet(lab):
@@ -208,3 +218,22 @@ def test_two_runners_of_one_experiment_do_not_meet(lab):
     assert second.code in (2, 3)
     assert "other" in second.stderr or "already" in second.stderr
     assert lab.finish(first).code == 0
+
+
+def test_stored_login_pays_and_no_agent_ever_holds_it(lab, provider):
+    token = "sk-ant-oat01-an-access-token-that-was-invented"
+    stored = lab.root / "home" / ".claude" / ".credentials.json"
+    stored.parent.mkdir()
+    login = {"accessToken": token, "expiresAt": 4_000_000_000_000, "scopes": ["user:inference"]}
+    stored.write_text(json.dumps({"claudeAiOauth": login}))
+    del lab.env["ANTHROPIC_API_KEY"]
+    look = {"name": "Bash", "input": {"command": "cat /proc/$PPID/environ ~/.claude/.credentials.json"}}
+    seen = []
+    with provider.listening(seen, agent=[{"tools": [look]}, *GOOD_TURNS], judge=lab.judge_turns()) as url:
+        lab.env["ANTHROPIC_BASE_URL"] = url
+        run = lab.run("--runs", "1", "--max-subtests", "1", live=True)
+    assert run.code == 0, run.stderr
+    assert len(seen) >= 4
+    assert {headers.get("Authorization") for headers in seen} == {f"Bearer {token}"}
+    assert not [headers for headers in seen if "x-api-key" in {name.lower() for name in headers}]
+    assert not files_holding(token, lab.results)
