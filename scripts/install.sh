@@ -5,7 +5,11 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 say() { printf '%s\n' "$*" >&2; }
-die() { say "scylla: $1"; say "  → $2"; exit 3; }
+die() {
+  say "scylla: $1"
+  say "  → $2"
+  exit 3
+}
 
 find_python() {
   local name
@@ -34,13 +38,15 @@ require_node() {
 # stamp FILE... : one word that changes when any of the files does
 stamp() { cat "$@" | git hash-object --stdin; }
 
+# is_installed MARKER_FILE STAMP
+is_installed() { [ "$(cat "$1" 2>/dev/null || true)" = "$2" ]; }
+
 install_python() { # install_python REQUIREMENTS MARKER
-  local python wanted
+  local wanted
   wanted=$(stamp "$1" pyproject.toml)
-  if [ "$(cat ".venv/$2" 2>/dev/null || true)" = "$wanted" ] && .venv/bin/python -c '' 2>/dev/null; then
+  if is_installed ".venv/$2" "$wanted" && .venv/bin/python -c '' 2>/dev/null; then
     return
   fi
-  python=$(find_python)
   say "Installing the Python packages of $1 into .venv ($("$python" --version)) …"
   .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || "$python" -m venv --clear .venv
   .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$1"
@@ -51,7 +57,7 @@ install_python() { # install_python REQUIREMENTS MARKER
 install_claude() { # install_claude PIN_FOLDER TARGET
   local wanted
   wanted=$(stamp "$1/package.json" "$1/package-lock.json")
-  if [ "$(cat "$2/.installed" 2>/dev/null || true)" = "$wanted" ]; then
+  if is_installed "$2/.installed" "$wanted"; then
     return
   fi
   require_node
@@ -68,7 +74,13 @@ install_claude() { # install_claude PIN_FOLDER TARGET
   printf '%s' "$wanted" >"$2/.installed"
 }
 
+# What is missing on the machine is said before anything is installed.
 command -v git >/dev/null || die "git is not installed" "install it with your package manager"
+python=$(find_python)
+if [ -z "${SCYLLA_CLAUDE:-}" ] && [ ! -f .tools/claude/.installed ]; then
+  require_node
+fi
+
 if [ "${1:-}" = dev ]; then
   install_python requirements-dev.txt .installed-dev
   install_claude tests/newest_claude .tools/claude-newest

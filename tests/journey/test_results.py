@@ -2,9 +2,10 @@
 
 import gzip
 import json
+import re
 
 import pytest
-from laboratory import GOOD_TURNS, cli_binary
+from laboratory import GOOD_TURNS, ROOT, cli_binary
 
 from scylla.domain.outcome import Outcome
 from scylla.store.reading import read_experiment
@@ -39,6 +40,15 @@ def test_shipped_case_scores_high_and_everything_is_marked_offline(lab):
     assert report["offline"] is True
     assert "ffline" in (lab.experiment / "report.md").read_text()
     assert "hello.py" in (lab.experiment / record.key.label / "attempt_01" / "changes.patch").read_text()
+
+
+def test_every_file_of_an_experiment_is_documented(lab):
+    lab.run("--runs", "1", "--max-subtests", "1")
+    page = (ROOT / "docs" / "reference" / "files.md").read_text()
+    for path in lab.experiment.rglob("*"):
+        if path.is_file() and not path.name.endswith(("-wal", "-shm")):
+            name = re.sub(r"exchange-\d{4}", "exchange-NNNN", path.name)
+            assert f"{name}`" in page, path
 
 
 def test_agent_gets_the_text_of_the_prompt_and_nothing_of_the_grading(lab):
