@@ -85,6 +85,10 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "--offline", action="store_true", help="the built-in offline model; the default where no login is found"
     )
 
+    how.add_argument(
+        "--allow-expiry", action="store_true", help="start although the login may end before the experiment does"
+    )
+
     where = run.add_argument_group("where and what to show")
     where.add_argument("--results-dir", type=Path, default=Path("results"), metavar="DIR", help="default: results")
     where.add_argument("--work-dir", type=Path, metavar="DIR", help="where agents work (default: below /var/tmp)")

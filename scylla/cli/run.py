@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import anyio
@@ -16,7 +16,7 @@ from rich.console import Console
 
 from scylla.adapters.cli import Adapter, InstalledCli
 from scylla.adapters.registry import ADAPTERS
-from scylla.cli.credentials import STAGED_FOLDER, Login, ensure_credentials
+from scylla.cli.credentials import REMEDIES, STAGED_FOLDER, Login, ensure_credentials, require_lasting
 from scylla.cli.machine import find_binary, probe_cli, proxy_for, search_path, work_folder
 from scylla.cli.output import command_again, say
 from scylla.cli.plan_view import show_plan
@@ -29,12 +29,13 @@ from scylla.domain.scenario import Role
 from scylla.e2e.experiment import carry_out_all, close_lost_steps, is_complete, prepare_cases
 from scylla.e2e.parts import Limits, Parts
 from scylla.e2e.sitting import Sitting
-from scylla.errors import EXIT_GAPS, EXIT_INTERRUPTED, EXIT_OK, UsageError
+from scylla.errors import EXIT_GAPS, EXIT_INTERRUPTED, EXIT_OK, MachineError, UsageError
 from scylla.gateway.gateway import Gateway
 from scylla.gateway.offline import OfflineModel
 from scylla.gateway.prices import PriceTable
 from scylla.gateway.upstream import Credential, Upstream
-from scylla.store.matching import find_matching
+from scylla.store.matching import Match, find_matching
+from scylla.store.reading import read_experiment
 from scylla.store.store import Store
 from scylla.workspace.slots import Slots
 
@@ -63,7 +64,10 @@ async def _experiment(arguments: argparse.Namespace, selection: Selection) -> in
     if arguments.dry_run:
         show_plan(plan, arguments.results_dir, as_json=arguments.json)
         return EXIT_OK
-    with _open_store(plan, arguments) as store:
+    match = find_matching(arguments.results_dir, plan)
+    if machine.login is not None and not arguments.allow_expiry:
+        require_lasting(machine.login, _now() + _longest(plan, match, arguments))
+    with _open_store(plan, match, arguments) as store:
         _announce(plan, store, machine, arguments)
         interrupted = await _sit(plan, store, machine, arguments)
         missing = show_results(
@@ -86,6 +90,9 @@ async def _machine(arguments: argparse.Namespace) -> Machine:
         login = found.login
         for note in found.notes:
             say(note)
+        if login is None and found.ended is not None:
+            # Whoever has a login means to use it; going on with the offline model would hide that it has ended.
+            raise MachineError("the login has ended", fix=f"{REMEDIES}; or use the offline model: --offline")
     return Machine(adapter=adapter, cli=cli, login=login, work=work_folder(arguments.work_dir))
 
 
@@ -110,9 +117,19 @@ def _plan(arguments: argparse.Namespace, selection: Selection, machine: Machine)
     )
 
 
-def _open_store(plan: Plan, arguments: argparse.Namespace) -> Store:
+def _longest(plan: Plan, match: Match, arguments: argparse.Namespace) -> timedelta:
+    """How long the runs that are not scored yet can take at most, each up to its time limit."""
+    scored: set[RunKey] = set()
+    if match.folder is not None and not arguments.fresh:
+        scored = {record.key for record in read_experiment(match.folder)[1] if record.score is not None}
+    limits_s = [
+        plan.conditions.timeout_s or plan.case(key.case_id).timeout_s for key in plan.order if key not in scored
+    ]
+    return timedelta(seconds=max(max(limits_s, default=0.0), sum(limits_s) / arguments.parallel))
+
+
+def _open_store(plan: Plan, match: Match, arguments: argparse.Namespace) -> Store:
     """The experiment that this plan continues, or a new one."""
-    match = find_matching(arguments.results_dir, plan)
     if match.folder is not None and not arguments.fresh:
         store = Store.open(match.folder)
         store.extend(plan)

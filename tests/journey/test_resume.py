@@ -237,3 +237,18 @@ def test_stored_login_pays_and_no_agent_ever_holds_it(lab, provider):
     assert {headers.get("Authorization") for headers in seen} == {f"Bearer {token}"}
     assert not [headers for headers in seen if "x-api-key" in {name.lower() for name in headers}]
     assert not files_holding(token, lab.results)
+
+
+@pytest.mark.parametrize(("expires_in_s", "words"), [(60, "ends at"), (-60, "has ended")])
+def test_login_that_cannot_last_is_refused_before_anything_is_paid(lab, provider, expires_in_s, words):
+    stored = lab.root / "home" / ".claude" / ".credentials.json"
+    stored.parent.mkdir()
+    login = {"accessToken": "sk-ant-oat01-invented", "expiresAt": int((time.time() + expires_in_s) * 1000)}
+    stored.write_text(json.dumps({"claudeAiOauth": login}))
+    del lab.env["ANTHROPIC_API_KEY"]
+    lab.env["ANTHROPIC_BASE_URL"] = provider.url(agent=GOOD_TURNS, judge=lab.judge_turns())
+    run = lab.run("--runs", "1", "--max-subtests", "1", live=True)
+    assert run.code == 3
+    assert words in run.stderr
+    assert "setup-token" in run.stderr
+    assert lab.experiments() == []
