@@ -1,7 +1,8 @@
 """Which login pays: one order of precedence for the runner, the container's start and the doctor.
 
-1. `ANTHROPIC_API_KEY`, then `CLAUDE_CODE_OAUTH_TOKEN`, as the agent CLI itself decides: from the environment, or as
-   kept by the container's start, which alone may have been given them (`devcontainer up --secrets-file`);
+1. `ANTHROPIC_API_KEY`, then `CLAUDE_CODE_OAUTH_TOKEN`, as the agent CLI itself decides: from the environment; from the
+   environment of the host, as staged; or as kept by the container's start, which alone may have been given them
+   (`devcontainer up --secrets-file`);
 2. a login of its own in the CLI's folder: one that has a refresh token;
 3. the access token that the host's login was staged as, copied into the CLI's folder;
 4. none.
@@ -17,7 +18,7 @@ import os
 import secrets
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
@@ -26,6 +27,7 @@ from scylla.errors import MachineError
 
 CREDENTIALS_NAME = ".credentials.json"
 STAGED_FOLDER = Path("/run/host-claude")
+STAGED_ENVIRONMENT = "environment.json"
 KEPT_FILE = Path(".config", "scylla", "login-at-start.json")
 """Below the home: the login variables that the container was started with."""
 LOGIN_VARIABLES = ("ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN")
@@ -66,11 +68,9 @@ class Found:
     copied: str = ""
 
 
-def find_login(env: Mapping[str, str], home: Path, now: datetime) -> Login | None:
-    """The login that counts, without looking at a staged one and without changing anything."""
-    given = _given(env, home)
-    own, _ = _stored(_config_folder(env, home) / CREDENTIALS_NAME)
-    return next((login for login in (given, own) if login is not None and not _has_ended(login, now)), None)
+def find_login(env: Mapping[str, str], home: Path, now: datetime, *, staged: Path = STAGED_FOLDER) -> Login | None:
+    """The login that counts, without changing anything."""
+    return _decide(env, home, staged, now)[0].login
 
 
 def ensure_credentials(env: Mapping[str, str], home: Path, *, staged: Path, now: datetime) -> Found:
@@ -79,25 +79,18 @@ def ensure_credentials(env: Mapping[str, str], home: Path, *, staged: Path, now:
     The copy is 0600 in a folder of 0700, appears whole, holds no refresh token, and never replaces a login that has
     one. What is broken or unreadable becomes a note.
     """
-    if given := _given(env, home):
-        return Found(login=given)
+    found, is_to_copy = _decide(env, home, staged, now)
+    if not is_to_copy:
+        return found
     folder = _config_folder(env, home)
-    own, own_problem = _stored(folder / CREDENTIALS_NAME)
-    fresh, fresh_problem = _stored(staged / CREDENTIALS_NAME, "the host's login")
-    notes = [problem for problem in (own_problem, fresh_problem) if problem]
-    by_rank = _by_rank(own, fresh)
-    login = next((candidate for candidate in by_rank if not _has_ended(candidate, now)), None)
-    notes += [_ended_note(candidate) for candidate in by_rank if _has_ended(candidate, now)]
-    if login is None:
-        return Found(login=None, ended=next(iter(by_rank), None), notes=tuple(notes))
-    copied = ""
-    if login is fresh and (own is None or not own.renews_itself):
-        try:
-            _copy(staged / CREDENTIALS_NAME, folder)
-            copied = f"The host's login was copied to {folder / CREDENTIALS_NAME}, without its refresh token."
-        except OSError as error:
-            notes.append(f"The host's login cannot be copied to {folder}: {error.strerror}. It is used from {staged}.")
-    return Found(login=login, notes=tuple(notes), copied=copied)
+    try:
+        _copy(staged / CREDENTIALS_NAME, folder)
+    except OSError as error:
+        note = f"The host's login cannot be copied to {folder}: {error.strerror}. It is used from {staged}."
+        return replace(found, notes=(*found.notes, note))
+    return replace(
+        found, copied=f"The host's login was copied to {folder / CREDENTIALS_NAME}, without its refresh token."
+    )
 
 
 def require_lasting(login: Login, until: datetime) -> None:
@@ -141,9 +134,29 @@ def describe(found: Found) -> str:
     return f"Login: none. Experiments run on the offline model. To run for real: {REMEDIES}."
 
 
-def _given(env: Mapping[str, str], home: Path) -> Login | None:
-    kept, _ = _read(home / KEPT_FILE)
-    for variables, where in ((env, "in the environment"), (kept, "that the container was started with")):
+def _decide(env: Mapping[str, str], home: Path, staged: Path, now: datetime) -> tuple[Found, bool]:
+    """What counts, and whether that is a staged access token which belongs into the CLI's folder."""
+    if given := _given(env, home, staged):
+        return Found(login=given), False
+    own, own_problem = _stored(_config_folder(env, home) / CREDENTIALS_NAME)
+    fresh, fresh_problem = _stored(staged / CREDENTIALS_NAME, "the host's login")
+    notes = [problem for problem in (own_problem, fresh_problem) if problem]
+    by_rank = _by_rank(own, fresh)
+    notes += [_ended_note(candidate) for candidate in by_rank if _has_ended(candidate, now)]
+    login = next((candidate for candidate in by_rank if not _has_ended(candidate, now)), None)
+    if login is None:
+        return Found(login=None, ended=next(iter(by_rank), None), notes=tuple(notes)), False
+    is_to_copy = login is fresh and (own is None or not own.renews_itself)
+    return Found(login=login, notes=tuple(notes)), is_to_copy
+
+
+def _given(env: Mapping[str, str], home: Path, staged: Path) -> Login | None:
+    places: tuple[tuple[Mapping[str, Any], str], ...] = (
+        (env, "in the environment"),
+        (_read(staged / STAGED_ENVIRONMENT)[0], "in the environment of the host"),
+        (_read(home / KEPT_FILE)[0], "that the container was started with"),
+    )
+    for variables, where in places:
         for name in LOGIN_VARIABLES:
             value = variables.get(name)
             if isinstance(value, str) and value.strip():

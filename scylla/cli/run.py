@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import signal
 from collections.abc import Callable
@@ -26,7 +27,7 @@ from scylla.cli.selection import Selection, select
 from scylla.config.scenario import DEFAULT_SCENARIO, load_scenario
 from scylla.domain.plan import Conditions, Plan, RunKey, make_plan
 from scylla.domain.scenario import Role
-from scylla.e2e.experiment import carry_out_all, close_lost_steps, is_complete, prepare_cases
+from scylla.e2e.experiment import carry_out_all, close_lost_steps, is_complete, prepare_cases, remove_leftovers
 from scylla.e2e.parts import Limits, Parts
 from scylla.e2e.sitting import Sitting
 from scylla.errors import EXIT_GAPS, EXIT_INTERRUPTED, EXIT_OK, MachineError, UsageError
@@ -189,7 +190,9 @@ async def _sit(plan: Plan, store: Store, machine: Machine, arguments: argparse.N
         )
         if lost := close_lost_steps(store):
             progress.note(f"{lost} step(s) had been cut off; what they cost is counted, and they are done again")
-        work = machine.work
+        work, own = machine.work, hashlib.sha256(str(store.folder.resolve()).encode()).hexdigest()[:16]
+        ungraded, scratch = work / "done" / own, work / "scratch" / own
+        await remove_leftovers(store, ungraded=ungraded, scratch=scratch)
         parts = Parts(
             plan=plan,
             store=store,
@@ -200,7 +203,8 @@ async def _sit(plan: Plan, store: Store, machine: Machine, arguments: argparse.N
             cli=machine.cli,
             agent_slots=Slots(work / "a"),
             judge_slots=Slots(work / "b"),
-            ungraded=work / "done",
+            ungraded=ungraded,
+            scratch=scratch,
             prepared=await prepare_cases(plan.cases, work / "sources", progress),
             search_path=search_path(os.environ),
             is_root=os.getuid() == 0,

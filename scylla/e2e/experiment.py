@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 
 from scylla.domain.case import Case
 from scylla.domain.plan import RunKey
@@ -18,6 +19,7 @@ from scylla.gateway.exchange import spend_of
 from scylla.gateway.recording import read_exchanges
 from scylla.store.store import Store
 from scylla.workspace.prepare import Prepared, prepare
+from scylla.workspace.removal import remove_tree
 
 
 async def prepare_cases(cases: Sequence[Case], folder: Path, progress: Progress) -> Mapping[str, Prepared]:
@@ -40,6 +42,14 @@ def close_lost_steps(store: Store) -> int:
         folder /= f"judge_{call.judge_number:02d}_call_{call.call:02d}"
         store.lose_judge_call(call, spend_of(read_exchanges(folder)))
     return len(attempts) + len(calls)
+
+
+async def remove_leftovers(store: Store, *, ungraded: Path, scratch: Path) -> None:
+    """Free the disk of what a killed sitting left: copies for checks, and workspaces that no record names."""
+    named = {attempt.workspace for record in store.records() for attempt in record.attempts}
+    left = [Path(path) async for path in anyio.Path(ungraded).glob("*") if str(path) not in named]
+    for path in (*left, scratch):
+        await anyio.to_thread.run_sync(remove_tree, path)
 
 
 async def carry_out_all(parts: Parts, sitting: Sitting) -> None:

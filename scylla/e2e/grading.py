@@ -118,7 +118,7 @@ def _lay_out(copy_folder: Path, folder: Path, overlay: tuple[str, ...]) -> None:
 
 
 def _scratch(parts: Parts) -> Path:
-    return parts.ungraded.parent / "scratch" / secrets.token_hex(8)
+    return parts.scratch / secrets.token_hex(8)
 
 
 def _start_of(path: Path) -> bytes:

@@ -66,7 +66,11 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Parts:
-    """Everything a run needs. `upstream` names the provider for a run and a part; `prepared` maps case ids."""
+    """Everything a run needs. `upstream` names the provider for a run and a part; `prepared` maps case ids.
+
+    Final workspaces lie in `ungraded` until their run is scored, copies for checks in `scratch`; both belong to this
+    experiment alone.
+    """
 
     plan: Plan
     store: Store
@@ -78,6 +82,7 @@ class Parts:
     agent_slots: Slots
     judge_slots: Slots
     ungraded: Path
+    scratch: Path
     prepared: Mapping[str, Prepared]
     search_path: str
     is_root: bool

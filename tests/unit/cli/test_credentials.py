@@ -119,6 +119,19 @@ class TestPrecedence:
         write_login(home / ".claude", "", refresh="", ends=None, expiresAt=0)
         assert ensure({}, home, staged) == Found(login=None)
 
+    def test_what_the_hosts_environment_held_counts_before_files_and_after_this_environment(self, home, staged):
+        (staged / "environment.json").write_text('{"ANTHROPIC_API_KEY": "host-key"}')
+        write_login(home / ".claude", "own", refresh="own-refresh")
+        found = ensure({"ANTHROPIC_API_KEY": ""}, home, staged)
+        assert (found.login.kind, found.login.secret) == ("api_key", "host-key")
+        assert "of the host" in found.login.source
+        assert ensure({"CLAUDE_CODE_OAUTH_TOKEN": "of-now"}, home, staged).login.secret == "of-now"
+
+    def test_looking_finds_what_ensuring_does_and_changes_nothing(self, home, staged):
+        write_login(staged, "from-host")
+        assert find_login({}, home, NOW, staged=staged).secret == "from-host"
+        assert list(home.iterdir()) == []
+
 
 class TestCopy:
     def test_only_this_user_can_read_it_and_it_holds_no_refresh_token(self, home, staged):

@@ -21,7 +21,7 @@ from scylla.domain.process import Command
 from scylla.domain.record import CliReport
 from scylla.domain.rubric import DEFAULT_GRADE_SCALE, Category, Check, Item, Rubric, Scoring
 from scylla.domain.tier import OverlayFile, Setup, Subtest
-from scylla.e2e.experiment import carry_out_all, close_lost_steps, prepare_cases
+from scylla.e2e.experiment import carry_out_all, close_lost_steps, prepare_cases, remove_leftovers
 from scylla.e2e.parts import Limits, Parts
 from scylla.e2e.sitting import Sitting
 from scylla.gateway.gateway import Gateway
@@ -139,12 +139,14 @@ async def sit(folder: Path, plan, script: Script, progress, *, parallel: int) ->
         store.extend(plan)
         async with Gateway(prices=PriceTable.load(), clock=lambda: AT) as gateway:
             close_lost_steps(store)
+            await remove_leftovers(store, ungraded=folder / "done", scratch=folder / "scratch")
             parts = Parts(
                 plan=plan, store=store, gateway=gateway,
                 upstream=lambda _key, _role: Upstream(base_url="http://127.0.0.1:9", credential=None),
                 login_kind="api_key", adapter=adapter,
                 cli=InstalledCli(binary=Path("/bin/sh"), version="1", flags=frozenset()),
-                agent_slots=Slots(folder / "a"), judge_slots=Slots(folder / "b"), ungraded=folder / "done",
+                agent_slots=Slots(folder / "a"), judge_slots=Slots(folder / "b"),
+                ungraded=folder / "done", scratch=folder / "scratch",
                 prepared=await prepare_cases(plan.cases, folder / "sources", Interrupter(0, "never")),
                 search_path="/usr/bin:/bin", is_root=False, limits=Limits(attempts=2, retry_wait_s=0.0),
                 progress=progress, now=lambda: AT, sleep=anyio.sleep,

@@ -110,11 +110,10 @@ command = Command(argv=("/bin/sh", "-c", "(setsid sleep 302 & echo $! > pid); wa
                   cwd=pathlib.Path({str(tmp_path)!r}), env=dict(os.environ))
 anyio.run(lambda: run(command, stdout=pathlib.Path("o"), stderr=pathlib.Path("e"), timeout_s=None, grace_s=0.2))
 """
-    runner = subprocess.Popen([sys.executable, "-c", program], cwd=tmp_path)
-    pid = int(wait_for(tmp_path / "pid"))
-    assert is_alive(pid)
-    runner.kill()
-    runner.wait()
+    with subprocess.Popen([sys.executable, "-c", program], cwd=tmp_path) as runner:
+        pid = int(wait_for(tmp_path / "pid"))
+        assert is_alive(pid)
+        runner.kill()
     until = time.monotonic() + 10
     while is_alive(pid) and time.monotonic() < until:
         time.sleep(0.02)
