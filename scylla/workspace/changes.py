@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 import anyio.to_thread
 
-from scylla.workspace.git import git, try_git
+from scylla.workspace.git import GitError, git, try_git
 from scylla.workspace.prepare import Prepared
 from scylla.workspace.removal import remove_tree
 from scylla.workspace.trees import copy_tree
@@ -110,12 +110,24 @@ def _untouched(found: _Found, tracked: frozenset[bytes], workspace: Path, pinned
 
 
 async def _ignored(prepared: Prepared, paths: Sequence[bytes]) -> set[bytes]:
-    """Those of the paths that are caches, or ignored by the rules of the pinned commit."""
+    """Those of the paths that are caches, or ignored by the rules of the pinned commit.
+
+    Asked in the prepared repository, where the rules are those of the commit.
+    """
     caches = {path for path in paths if _is_cache(path)}
-    asked = b"".join(path + b"\0" for path in paths if path not in caches)
-    # In the prepared repository the rules are those of the commit. Exit code 1 means that none is ignored.
-    done = await try_git("check-ignore", "--no-index", "--stdin", "-z", cwd=prepared.folder, stdin=asked)
-    return caches | set(_split(done.stdout))
+    asked = [path for path in paths if path not in caches and not _lies_behind_link(path, prepared.folder)]
+    # A leading "./" keeps a name from being read as pathspec magic.
+    listed = b"".join(b"./" + path + b"\0" for path in asked)
+    done = await try_git("check-ignore", "--no-index", "--stdin", "-z", cwd=prepared.folder, stdin=listed)
+    if done.exit_code not in (0, 1):
+        raise GitError(f"check-ignore: {done.error or done.stderr.decode(errors='replace')}")
+    return caches | {path.removeprefix(b"./") for path in _split(done.stdout)}
+
+
+def _lies_behind_link(path: bytes, folder: Path) -> bool:
+    """True where the pinned commit has a link in place of one of the path's folders; git refuses to look there."""
+    parents = PurePosixPath(os.fsdecode(path)).parents
+    return any((folder / parent).is_symlink() for parent in parents)
 
 
 def _is_cache(path: bytes) -> bool:

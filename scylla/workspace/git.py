@@ -66,7 +66,6 @@ def _environment() -> Mapping[str, str]:
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_ATTR_NOSYSTEM": "1",
         "GIT_TERMINAL_PROMPT": "0",
-        "GIT_LITERAL_PATHSPECS": "1",
         "GIT_CONFIG_COUNT": str(len(_CONFIGURATION)),
     }
     for number, (key, value) in enumerate(_CONFIGURATION.items()):

@@ -1,0 +1,279 @@
+"""The changes are the final files against the pinned commit, whatever the agent did, and nothing of its runs."""
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import anyio
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from test_workspace_sources import git, plain
+
+from scylla.domain.tier import OverlayFile, Setup
+from scylla.errors import UsageError
+from scylla.workspace.changes import collect_changes, snapshot
+from scylla.workspace.copies import copy
+from scylla.workspace.overlay import apply_overlay
+from scylla.workspace.prepare import prepare
+
+
+class Bench:
+    """A prepared source and an agent's copy of it."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        folder = root / "source"
+        folder.mkdir()
+        (folder / "keep.txt").write_text("keep\n")
+        (folder / "edit.txt").write_text("one\ntwo\nthree\n")
+        (folder / "gone.txt").write_text("bye\n")
+        (folder / "tool.sh").write_text("#!/bin/sh\n")
+        (folder / "folder").mkdir()
+        (folder / "folder" / "inner.txt").write_text("inner\n")
+        (folder / ".gitignore").write_text("*.tmp\nbuild/\n")
+        self.prepared = anyio.run(prepare, plain(folder), root / "made")
+        self.work = root / "work"
+        anyio.run(copy, self.prepared, self.work)
+
+    def changes(self, exclude=()):
+        async def collect():
+            return await collect_changes(self.prepared, self.work, exclude=exclude, scratch=self.root / "scratch")
+
+        found = anyio.run(collect)
+        assert not (self.root / "scratch").exists()
+        return found
+
+    def applied(self, patch: bytes) -> Path:
+        """A fresh copy with the patch."""
+        fresh = Path(tempfile.mkdtemp(dir=self.root)) / "fresh"
+        anyio.run(copy, self.prepared, fresh)
+        if patch:
+            subprocess.run(["git", "apply", "--whitespace=nowarn"], cwd=fresh, input=patch, check=True)
+        return fresh
+
+
+@pytest.fixture
+def bench(tmp_path):
+    return Bench(tmp_path)
+
+
+def files_of(folder: Path) -> dict:
+    found = {}
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder)
+        if ".git" in name.parts or (path.is_dir() and not path.is_symlink()):
+            continue
+        content = os.readlink(path) if path.is_symlink() else path.read_bytes()
+        found[str(name)] = (content, path.is_symlink() or os.access(path, os.X_OK))
+    return found
+
+
+def test_nothing_changed_is_an_empty_patch(bench):
+    assert (bench.changes().patch, bench.changes().files, bench.changes().notes) == (b"", (), ())
+
+
+def test_every_kind_of_change_is_in_the_patch(bench):
+    work = bench.work
+    (work / "edit.txt").write_text("one\n2\nthree\n")
+    (work / "gone.txt").unlink()
+    (work / "tool.sh").chmod(0o755)
+    (work / "new.txt").write_text("no line end")
+    (work / "empty").write_text("")
+    (work / "image.bin").write_bytes(bytes(range(256)))
+    (work / "link").symlink_to("../outside")
+    (work / "with space\nand line.txt").write_text("odd\n")
+    Path(os.fsdecode(os.fsencode(work) + b"/caf\xe9.txt")).write_text("latin\n")
+    shutil.rmtree(work / "folder")
+    (work / "folder").write_text("a file now\n")
+    (work / "keep.txt").unlink()
+    (work / "keep.txt").mkdir()
+    (work / "keep.txt" / "deep.txt").write_text("a folder now\n")
+    changes = bench.changes()
+    assert files_of(bench.applied(changes.patch)) == files_of(work)
+    assert {"edit.txt", "gone.txt", "tool.sh", "new.txt", "empty", "link", "folder"} <= set(changes.files)
+
+
+@pytest.mark.parametrize("deed", ["commit", "branch", "stage", "reset", "delete", "corrupt"])
+def test_what_the_agent_did_with_git_does_not_matter(bench, deed):
+    work = bench.work
+    (work / "new.txt").write_text("x\n")
+    if deed in ("commit", "branch"):
+        if deed == "branch":
+            git(work, "checkout", "-qb", "mine")
+        git(work, "add", ".")
+        git(work, "commit", "-qm", "mine")
+    elif deed == "stage":
+        git(work, "add", ".")
+    elif deed == "reset":
+        git(work, "update-ref", "-d", "HEAD")
+    elif deed == "delete":
+        shutil.rmtree(work / ".git")
+    else:
+        (work / ".git" / "index").write_bytes(b"garbage")
+        (work / ".git" / "HEAD").write_text("garbage")
+    assert bench.changes().files == ("new.txt",)
+
+
+def test_rules_the_agent_made_hide_nothing(bench):
+    work = bench.work
+    (work / ".gitignore").write_text("*\n")
+    (work / ".gitattributes").write_text("* -diff\n*.py binary\n")
+    (work / ".git" / "info").mkdir(exist_ok=True)
+    (work / ".git" / "info" / "exclude").write_text("*\n")
+    (work / "hidden.py").write_text("print('here')\n")
+    changes = bench.changes()
+    assert set(changes.files) == {".gitattributes", ".gitignore", "hidden.py"}
+    assert b"+print('here')" in changes.patch
+
+
+def test_ignored_files_and_caches_are_left_out_but_tracked_ones_never(bench):
+    work = bench.work
+    for path in ("a.tmp", "build/out.o", "__pycache__/x.pyc", "node_modules/p/i.js", ".venv/bin/python", "b.pyc"):
+        (work / path).parent.mkdir(parents=True, exist_ok=True)
+        (work / path).write_text("x")
+    assert bench.changes().files == ()
+
+
+def test_path_behind_a_link_of_the_source_is_compared(tmp_path):
+    folder = tmp_path / "source"
+    folder.mkdir()
+    (folder / "link").symlink_to("elsewhere")
+    prepared = anyio.run(prepare, plain(folder), tmp_path / "made")
+    anyio.run(copy, prepared, tmp_path / "work")
+    (tmp_path / "work" / "link").unlink()
+    (tmp_path / "work" / "link").mkdir()
+    (tmp_path / "work" / "link" / "file").write_text("x")
+
+    async def collect():
+        return await collect_changes(prepared, tmp_path / "work", exclude=(), scratch=tmp_path / "scratch")
+
+    assert anyio.run(collect).files == ("link", "link/file")
+
+
+def test_files_of_the_setup_are_left_out(bench):
+    setup = Setup(overlay=(OverlayFile(path="CLAUDE.md", content="Be brief.\n"),))
+    assert apply_overlay(setup, bench.work) == ("CLAUDE.md",)
+    assert git(bench.work, "status", "--porcelain") == ""
+    (bench.work / "new.txt").write_text("x")
+    git(bench.work, "add", "-A")
+    assert git(bench.work, "diff", "--cached", "--name-only") == "new.txt"
+    assert bench.changes(exclude=("CLAUDE.md",)).files == ("new.txt",)
+
+
+@pytest.mark.parametrize("path", ["/etc/x", "../x", "a/../../x", ".git/config", "a/.git/x", "link/x"])
+def test_setup_cannot_write_out_of_the_workspace(bench, path):
+    (bench.work / "link").symlink_to(bench.root)
+    with pytest.raises(UsageError):
+        apply_overlay(Setup(overlay=(OverlayFile(path=path, content="x"),)), bench.work)
+
+
+def test_special_files_are_noted_and_never_opened(bench):
+    os.mkfifo(bench.work / "pipe")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(bench.work / "socket"))
+        started = time.monotonic()
+        changes = bench.changes()
+        anyio.run(snapshot, bench.work, bench.root / "snapshot")
+    assert time.monotonic() - started < 20
+    assert changes.files == ()
+    assert len(changes.notes) == 2
+    assert sorted(files_of(bench.root / "snapshot")) == sorted(files_of(bench.root / "source"))
+
+
+def test_huge_files_and_odd_names_are_noted(bench):
+    with (bench.work / "huge.bin").open("wb") as file:
+        file.truncate(60 * 2**20)
+    (bench.work / ".GIT").mkdir()
+    (bench.work / ".GIT" / "x").write_text("x")
+    (bench.work / "fine").write_text("x")
+    changes = bench.changes()
+    assert changes.files == ("fine",)
+    assert "huge.bin" in str(changes.notes)
+    assert ".GIT" in str(changes.notes)
+
+
+def test_nested_repository_shows_its_files(bench):
+    inner = bench.work / "nested"
+    inner.mkdir()
+    git(inner, "init", "-q")
+    (inner / "code.py").write_text("x = 1\n")
+    git(inner, "add", ".")
+    git(inner, "commit", "-qm", "inner")
+    assert bench.changes().files == ("nested/code.py",)
+
+
+def test_nothing_the_agent_configured_is_run(bench):
+    work, marker = bench.work, bench.root / "marker"
+    evil = bench.root / "evil.sh"
+    evil.write_text(f"#!/bin/sh\ntouch {marker}\ncat\n")
+    evil.chmod(0o755)
+    settings_of_agent = {
+        "core.fsmonitor": evil, "diff.external": evil, "filter.evil.clean": evil, "filter.evil.smudge": evil,
+        "diff.evil.textconv": evil, "diff.evil.command": evil, "core.hooksPath": bench.root, "core.editor": evil,
+    }  # fmt: skip
+    for name, value in settings_of_agent.items():
+        git(work, "config", name, str(value))
+    (work / ".gitattributes").write_text("* filter=evil diff=evil\n")
+    for hook in ("post-checkout", "post-index-change", "pre-commit"):
+        shutil.copy(evil, bench.root / hook)
+    (work / "edit.txt").write_text("changed\n")
+    assert set(bench.changes().files) == {".gitattributes", "edit.txt"}
+    anyio.run(snapshot, work, bench.root / "snapshot")
+    assert not marker.exists()
+
+
+def test_forged_times_hide_nothing(bench):
+    path = bench.work / "edit.txt"
+    before = path.stat()
+    path.write_text("one\nTWO\nthree\n")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert bench.changes().files == ("edit.txt",)
+
+
+def test_line_ends_that_git_converts_are_no_change(tmp_path):
+    folder = tmp_path / "source"
+    folder.mkdir()
+    (folder / ".gitattributes").write_text("*.txt text eol=crlf\n")
+    (folder / "a.txt").write_bytes(b"one\r\ntwo\r\n")
+    prepared = anyio.run(prepare, plain(folder), tmp_path / "made")
+    anyio.run(copy, prepared, tmp_path / "work")
+
+    async def collect():
+        return await collect_changes(prepared, tmp_path / "work", exclude=(), scratch=tmp_path / "scratch")
+
+    assert anyio.run(collect).files == ()
+
+
+names = st.sampled_from(
+    ["keep.txt", "edit.txt", "gone.txt", "tool.sh", "folder/inner.txt", "new", "a b", "d/e/f", "-x"]
+)
+contents = st.one_of(st.binary(max_size=40), st.text(alphabet="ab\n\r\t é", max_size=40).map(str.encode))
+edits = st.lists(
+    st.tuples(st.sampled_from(["write", "delete", "link", "mode"]), names, contents), min_size=1, max_size=8
+)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(edits=edits)
+def test_pinned_commit_and_patch_give_the_final_files(edits):
+    with tempfile.TemporaryDirectory() as name:
+        bench = Bench(Path(name))
+        for deed, path, content in edits:
+            target = bench.work / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            exists = target.is_symlink() or target.exists()
+            if deed == "delete" and exists:
+                target.unlink()
+            elif deed == "mode" and target.is_file() and not target.is_symlink():
+                target.chmod(0o755)
+            elif deed == "link" and not exists:
+                target.symlink_to("somewhere/else")
+            elif deed == "write" and not target.is_symlink():
+                target.write_bytes(content)
+        expected = files_of(bench.work)
+        assert files_of(bench.applied(bench.changes().patch)) == expected
