@@ -56,6 +56,9 @@ async def _build(source: Source, building: Path) -> str:
     await git("init", "--quiet", "--template=", "project", cwd=building)
     await git("config", "user.name", IDENTITY[0], cwd=project)
     await git("config", "user.email", IDENTITY[1], cwd=project)
+    # Copies keep sizes and times but not inodes; so git need not read every file of a fresh copy again.
+    await git("config", "core.checkStat", "minimal", cwd=project)
+    await git("config", "core.trustctime", "false", cwd=project)
     try:
         if source.commit is None:
             return await _snapshot_folder(Path(source.location), project)
