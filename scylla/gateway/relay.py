@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -102,7 +103,7 @@ async def relay(
             outbound.method,
             outbound.url,
             headers=outbound.headers,
-            data=outbound.body or None,
+            data=io.BytesIO(outbound.body) if outbound.body else None,
             allow_redirects=False,
             proxy=outbound.proxy,
         )
@@ -151,7 +152,7 @@ def settle(opened: Exchange, answer: Answer, prices: PriceTable) -> Exchange:
     if not ended.is_metered:
         return replace(ended, tokens=Tokens(), cost_usd=0.0, estimated=False)
     # An error in place of an answer, told by the provider itself: nothing was generated.
-    refused = reading.error_type is not None and answer.cut is None
+    refused = reading.error_type is not None and reading.tokens is None and answer.cut is None
     return _meter(replace(ended, model=reading.model or opened.model), reading, prices, refused=refused)
 
 

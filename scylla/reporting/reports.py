@@ -67,7 +67,15 @@ def markdown_report(meta: ExperimentMeta, summary: Summary, *, again: str) -> st
 def cell(text: object) -> str:
     """Text from anywhere, safe in one cell of a Markdown table."""
     flat = " ".join(str(text).split())
-    for character, safe in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "\\|"), ("`", "'")):
+    for character, safe in (
+        ("&", "&amp;"),
+        ("\\", "&#92;"),
+        ("<", "&lt;"),
+        (">", "&gt;"),
+        ("|", "\\|"),
+        ("`", "'"),
+        ("[", "\\["),
+    ):
         flat = flat.replace(character, safe)
     return flat
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from statistics import NormalDist, fmean, median, stdev
+from statistics import fmean, median, variance
 
 from scylla.domain.experiment import ExperimentMeta
 from scylla.domain.outcome import Outcome
@@ -16,6 +16,7 @@ from scylla.domain.record import Attempt, RunRecord
 from scylla.domain.rubric import Rubric
 from scylla.domain.score import Score, grade_of
 from scylla.domain.usage import Spend, Tokens, add_costs
+from scylla.stats.formulas import Interval, consistency_of, wilson_interval
 
 
 class State(str, Enum):
@@ -54,18 +55,12 @@ class RunSummary:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Interval:
-    """A 95 % confidence interval, shares 0..1."""
-
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class GroupSummary:
     """The runs of a subtest or a tier. Means are over cases: each case counts once, with the mean of its runs.
 
-    Score statistics are over scored runs, costs and durations over runs with a result. `pass_interval` is over runs.
+    Score statistics and what includes judges are over scored runs, agents' costs and durations over runs with a result.
+    `sd_score` and `consistency` are those between runs of the same subtest on the same case. `pass_interval` belongs to
+    `pass_rate` and speaks about these cases only.
     `cost_of_pass_usd` is None when nothing passes (`cost_of_pass_is_infinite`) or when a cost is unknown.
     """
 
@@ -141,28 +136,6 @@ def summarise(meta: ExperimentMeta, records: Sequence[RunRecord]) -> Summary:
     return Summary(runs=runs, subtests=subtests, tiers=tiers, totals=_totals(runs, tiers))
 
 
-def wilson_interval(passed: int, trials: int, *, confidence: float = 0.95) -> Interval | None:
-    """Wilson's score interval for a share; None without trials.
-
-    Source: E. B. Wilson, Journal of the American Statistical Association 22 (1927), 209-212.
-    """
-    if trials == 0:
-        return None
-    z = NormalDist().inv_cdf(0.5 + confidence / 2)
-    share = passed / trials
-    centre = share + z * z / (2 * trials)
-    spread = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
-    scale = 1 + z * z / trials
-    return Interval(low=max(0.0, (centre - spread) / scale), high=min(1.0, (centre + spread) / scale))
-
-
-def consistency_of(scores: Sequence[float]) -> float | None:
-    """1 − sd/mean, clamped to 0..1; None below two runs or when the mean is 0."""
-    if len(scores) < 2 or fmean(scores) == 0:
-        return None
-    return min(1.0, max(0.0, 1 - stdev(scores) / fmean(scores)))
-
-
 def _run(record: RunRecord) -> RunSummary:
     attempt = record.result
     state = State.GAP if attempt is None else State.UNSCORED if record.score is None else State.SCORED
@@ -222,24 +195,58 @@ def _group(label: str, name: str, runs: Sequence[RunSummary], rubric: Rubric) ->
         passed=passed,
         outcomes=tuple((outcome.value, outcomes[outcome.value]) for outcome in Outcome if outcomes[outcome.value]),
         pass_rate=pass_rate,
-        pass_interval=wilson_interval(passed, len(scored)),
+        pass_interval=_pass_interval(scored, pass_rate),
         mean_score=mean_score,
         median_score=median(scores) if scores else None,
-        sd_score=stdev(scores) if len(scores) > 1 else None,
+        sd_score=_sd_between_runs(scored),
         min_score=min(scores, default=None),
         max_score=max(scores, default=None),
         grade=None if mean_score is None else grade_of(mean_score, rubric.grade_scale),
-        consistency=consistency_of(scores),
+        consistency=_consistency(scored),
         mean_agent_cost_usd=agent_cost_usd,
-        mean_judge_cost_usd=_over_cases(results, lambda run: run.judge.cost_usd),
-        mean_total_cost_usd=_over_cases(results, lambda run: run.total_cost_usd),
+        mean_judge_cost_usd=_over_cases(scored, lambda run: run.judge.cost_usd),
+        mean_total_cost_usd=_over_cases(scored, lambda run: run.total_cost_usd),
         cost_of_pass_usd=agent_cost_usd / pass_rate if agent_cost_usd is not None and pass_rate else None,
         cost_of_pass_is_infinite=pass_rate == 0,
         mean_agent_s=_over_cases(results, lambda run: run.agent_s),
-        mean_judge_s=_over_cases(results, lambda run: run.judge_s or 0.0),
+        mean_judge_s=_over_cases(scored, lambda run: run.judge_s or 0.0),
         tokens=tokens,
         cache_efficiency=tokens.cache_efficiency,
     )
+
+
+def _scores_by_cell(scored: Sequence[RunSummary]) -> list[list[float]]:
+    """The scores of each subtest on each case: only these vary by chance alone."""
+    cells: dict[tuple[str, str], list[float]] = {}
+    for run in scored:
+        if run.score is not None:
+            cells.setdefault((run.key.case_id, _label(run.key)), []).append(run.score.score)
+    return list(cells.values())
+
+
+def _sd_between_runs(scored: Sequence[RunSummary]) -> float | None:
+    """The root of the mean variance within a cell; None when no cell has two runs."""
+    variances = [variance(scores) for scores in _scores_by_cell(scored) if len(scores) > 1]
+    return math.sqrt(fmean(variances)) if variances else None
+
+
+def _consistency(scored: Sequence[RunSummary]) -> float | None:
+    """The mean over the cells whose consistency is known."""
+    known = [value for scores in _scores_by_cell(scored) if (value := consistency_of(scores)) is not None]
+    return fmean(known) if known else None
+
+
+def _pass_interval(scored: Sequence[RunSummary], pass_rate: float | None) -> Interval | None:
+    """Wilson's interval around the mean over cases.
+
+    Trials are Kish's effective number, 1 / sum(weight² of a run): the number of runs when all cases have as many.
+    Source: L. Kish, Survey Sampling (1965).
+    """
+    if pass_rate is None:
+        return None
+    runs_of_case = Counter(run.key.case_id for run in scored)
+    trials = len(runs_of_case) ** 2 / math.fsum(1 / runs for runs in runs_of_case.values())
+    return wilson_interval(pass_rate * trials, trials)
 
 
 def _totals(runs: Sequence[RunSummary], tiers: Sequence[GroupSummary]) -> Totals:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -29,7 +31,7 @@ def read_experiment(folder: Path) -> tuple[ExperimentMeta, tuple[RunRecord, ...]
     path = folder / DATABASE
     if not path.is_file():
         raise StoreError(f"{folder} is no experiment folder", fix="name a folder that holds an experiment.db")
-    with guarded(path), closing(_open_to_read(path)) as connection:
+    with guarded(path), _opened_to_read(path) as connection:
         require_version(connection, path)
         connection.execute("BEGIN")
         return read_meta(connection), read_records(connection)
@@ -92,12 +94,28 @@ def guarded(path: Path) -> Iterator[None]:
         raise StoreError(f"{path}: {error}", fix="use the Scylla that wrote it") from error
 
 
-def _open_to_read(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
-    try:
-        connection.execute("SELECT 1 FROM sqlite_master").fetchone()
-    except sqlite3.OperationalError:
-        # Read-only media cannot hold the shared-memory file of a journal; nobody can be writing there either.
-        connection.close()
-        connection = sqlite3.connect(f"{path.resolve().as_uri()}?immutable=1", uri=True, isolation_level=None)
-    return connection
+@contextmanager
+def _opened_to_read(path: Path) -> Iterator[sqlite3.Connection]:
+    """The database as it stands, journal included.
+
+    Where the folder cannot be written, SQLite cannot make the shared-memory file that a journal needs; a copy is read
+    then. (`immutable` would leave the journal of a killed writer out.)
+    """
+    with closing(_connect(path, "ro")) as connection:
+        try:
+            connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+        except sqlite3.OperationalError:
+            pass
+        else:
+            yield connection
+            return
+    with tempfile.TemporaryDirectory(prefix="scylla-read-") as scratch:
+        for source in (path, path.with_name(f"{path.name}-wal")):
+            if source.exists():
+                shutil.copyfile(source, Path(scratch) / source.name)
+        with closing(_connect(Path(scratch) / path.name, "rw")) as connection:
+            yield connection
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True, isolation_level=None)

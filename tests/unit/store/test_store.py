@@ -251,3 +251,24 @@ def test_changed_setup_and_broken_folder_do_not_match(store, folder):
     match = find_matching(folder.parent, plan())
     assert match.folder == folder
     assert match.differing[0].folder == broken
+
+
+def test_records_of_a_killed_writer_are_whole_on_media_that_cannot_be_written(tmp_path):
+    """The journal that a killed writer left is read too, though nothing can be written beside it."""
+    program = """
+import os, sys, pathlib
+sys.path.insert(0, sys.argv[1])
+from store_samples import *
+from scylla.store.store import Store
+store = Store.create(pathlib.Path(sys.argv[2]), plan(), created_at=AT)
+store.claim_attempt(key(), started_at=AT, setup_digest="s")
+store.finish_attempt(attempt())
+os.kill(os.getpid(), 9)
+"""
+    folder = tmp_path / "killed"
+    subprocess.run([sys.executable, "-c", program, os.path.dirname(__file__), str(folder)], check=False)
+    assert (folder / "experiment.db-wal").stat().st_size > 0
+    (folder / "experiment.db-shm").unlink()
+    (folder / "experiment.db-shm").mkdir()  # what read-only media amount to: no shared memory can be made
+    records = read_experiment(folder)[1]
+    assert attempt() in [found for record in records for found in record.attempts]

@@ -1,0 +1,38 @@
+"""Formulas on plain numbers, each with its source."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist, fmean, stdev
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Interval:
+    """A 95 % confidence interval, shares 0..1."""
+
+    low: float
+    high: float
+
+
+def wilson_interval(passed: float, trials: float, *, confidence: float = 0.95) -> Interval | None:
+    """Wilson's score interval for a share; None without trials.
+
+    Source: E. B. Wilson, Journal of the American Statistical Association 22 (1927), 209-212.
+    """
+    if trials == 0:
+        return None
+    z = NormalDist().inv_cdf(0.5 + confidence / 2)
+    share = passed / trials
+    centre = share + z * z / (2 * trials)
+    spread = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
+    scale = 1 + z * z / trials
+    return Interval(low=max(0.0, (centre - spread) / scale), high=min(1.0, (centre + spread) / scale))
+
+
+def consistency_of(scores: Sequence[float]) -> float | None:
+    """1 − sd/mean, clamped to 0..1; None below two runs or when the mean is 0."""
+    if len(scores) < 2 or fmean(scores) == 0:
+        return None
+    return min(1.0, max(0.0, 1 - stdev(scores) / fmean(scores)))
