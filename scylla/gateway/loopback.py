@@ -37,8 +37,9 @@ async def serve(handler: Handler, *, grace_s: float) -> AsyncIterator[str]:
     )
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
+    with anyio.CancelScope(shield=True):
+        await site.start()  # cut off half-way it would leave an open socket behind
     try:
-        await site.start()
         yield f"http://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         with anyio.CancelScope(shield=True):

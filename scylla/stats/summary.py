@@ -13,10 +13,12 @@ from scylla.domain.experiment import ExperimentMeta
 from scylla.domain.outcome import Outcome
 from scylla.domain.plan import RunKey
 from scylla.domain.record import Attempt, RunRecord
-from scylla.domain.rubric import Rubric
+from scylla.domain.rubric import DEFAULT_GRADE_SCALE
 from scylla.domain.score import Score, grade_of
 from scylla.domain.usage import Spend, Tokens, add_costs
 from scylla.stats.formulas import Interval, consistency_of, wilson_interval
+
+Scale = tuple[tuple[str, float], ...]
 
 
 class State(str, Enum):
@@ -126,14 +128,20 @@ class Summary:
 def summarise(meta: ExperimentMeta, records: Sequence[RunRecord]) -> Summary:
     """The numbers of the records, one entry for each planned run, in the order of case, subtest and number."""
     runs = tuple(_run(record) for record in sorted(records, key=lambda record: record.key))
-    rubric = meta.cases[0].rubric
+    scale = _common_scale(meta)
     subtests = tuple(
-        _group(subtest.label, subtest.name, [run for run in runs if _label(run.key) == subtest.label], rubric)
+        _group(subtest.label, subtest.name, [run for run in runs if _label(run.key) == subtest.label], scale)
         for subtest in meta.subtests
     )
     tier_ids = sorted({subtest.tier for subtest in meta.subtests})
-    tiers = tuple(_group(tier, "", [run for run in runs if run.key.tier == tier], rubric) for tier in tier_ids)
+    tiers = tuple(_group(tier, "", [run for run in runs if run.key.tier == tier], scale) for tier in tier_ids)
     return Summary(runs=runs, subtests=subtests, tiers=tiers, totals=_totals(runs, tiers))
+
+
+def _common_scale(meta: ExperimentMeta) -> Scale:
+    """The cases' grade scale where they all have the same, the usual one otherwise."""
+    scales = {case.rubric.grade_scale for case in meta.cases}
+    return scales.pop() if len(scales) == 1 else DEFAULT_GRADE_SCALE
 
 
 def _run(record: RunRecord) -> RunSummary:
@@ -174,7 +182,7 @@ def _difference(attempt: Attempt | None) -> float | None:
     return attempt.report.cost_usd - attempt.spend.cost_usd
 
 
-def _group(label: str, name: str, runs: Sequence[RunSummary], rubric: Rubric) -> GroupSummary:
+def _group(label: str, name: str, runs: Sequence[RunSummary], scale: Scale) -> GroupSummary:
     scored = [run for run in runs if run.score is not None]
     results = [run for run in runs if run.attempt is not None]
     scores = [run.score.score for run in scored if run.score is not None]
@@ -201,7 +209,7 @@ def _group(label: str, name: str, runs: Sequence[RunSummary], rubric: Rubric) ->
         sd_score=_sd_between_runs(scored),
         min_score=min(scores, default=None),
         max_score=max(scores, default=None),
-        grade=None if mean_score is None else grade_of(mean_score, rubric.grade_scale),
+        grade=None if mean_score is None else grade_of(mean_score, scale),
         consistency=_consistency(scored),
         mean_agent_cost_usd=agent_cost_usd,
         mean_judge_cost_usd=_over_cases(scored, lambda run: run.judge.cost_usd),

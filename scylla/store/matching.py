@@ -9,7 +9,7 @@ from pathlib import Path
 from scylla.domain.experiment import ExperimentMeta, describe
 from scylla.domain.plan import Plan
 from scylla.errors import StoreError
-from scylla.store.reading import DATABASE, read_experiment
+from scylla.store.reading import DATABASE, read_experiment_meta
 
 _MODES = {True: "offline", False: "live"}
 
@@ -40,9 +40,10 @@ def find_matching(results_dir: Path, plan: Plan) -> Match:
     folders = sorted((path.parent for path in results_dir.glob(f"*/{DATABASE}")), key=lambda folder: folder.name)
     for folder in reversed(folders):
         try:
-            meta, _ = read_experiment(folder)
+            meta = read_experiment_meta(folder)
         except StoreError as error:
-            differing.append(Near(folder=folder, differences=(error.message,)))
+            if folder.name.endswith(f"-{plan.name}"):
+                differing.append(Near(folder=folder, differences=(error.message,)))
             continue
         if meta.name != plan.name:
             continue

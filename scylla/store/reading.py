@@ -28,13 +28,14 @@ def read_experiment(folder: Path) -> tuple[ExperimentMeta, tuple[RunRecord, ...]
 
     StoreError when the folder holds no experiment or one of another version.
     """
-    path = folder / DATABASE
-    if not path.is_file():
-        raise StoreError(f"{folder} is no experiment folder", fix="name a folder that holds an experiment.db")
-    with guarded(path), _opened_to_read(path) as connection:
-        require_version(connection, path)
-        connection.execute("BEGIN")
+    with _experiment(folder) as connection:
         return read_meta(connection), read_records(connection)
+
+
+def read_experiment_meta(folder: Path) -> ExperimentMeta:
+    """The experiment without its records."""
+    with _experiment(folder) as connection:
+        return read_meta(connection)
 
 
 def read_meta(connection: sqlite3.Connection) -> ExperimentMeta:
@@ -92,6 +93,18 @@ def guarded(path: Path) -> Iterator[None]:
         ) from error
     except CodecError as error:
         raise StoreError(f"{path}: {error}", fix="use the Scylla that wrote it") from error
+
+
+@contextmanager
+def _experiment(folder: Path) -> Iterator[sqlite3.Connection]:
+    """One consistent view of the folder's database."""
+    path = folder / DATABASE
+    if not path.is_file():
+        raise StoreError(f"{folder} is no experiment folder", fix="name a folder that holds an experiment.db")
+    with guarded(path), _opened_to_read(path) as connection:
+        require_version(connection, path)
+        connection.execute("BEGIN")
+        yield connection
 
 
 @contextmanager

@@ -16,9 +16,12 @@ CREATE TABLE attempts (
     cell INTEGER NOT NULL REFERENCES cells (position), number INTEGER NOT NULL,
     started_at TEXT NOT NULL, setup_digest TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('open', 'ended', 'lost')),
+    is_result INTEGER NOT NULL DEFAULT 0,
     record TEXT,
     PRIMARY KEY (cell, number)
 );
+CREATE UNIQUE INDEX one_attempt_at_a_time ON attempts (cell) WHERE state = 'open';
+CREATE UNIQUE INDEX one_result_for_a_run ON attempts (cell) WHERE is_result = 1;
 CREATE TABLE gradings (
     cell INTEGER PRIMARY KEY REFERENCES cells (position), record TEXT NOT NULL
 );
@@ -29,6 +32,7 @@ CREATE TABLE judge_calls (
     record TEXT,
     PRIMARY KEY (cell, judge_number, call)
 );
+CREATE UNIQUE INDEX one_call_at_a_time ON judge_calls (cell, judge_number) WHERE state = 'open';
 """
 
 SET_META = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
@@ -44,7 +48,10 @@ SET_SCORE = "UPDATE cells SET score = ? WHERE position = ? AND score IS NULL"
 
 NEXT_ATTEMPT = "SELECT coalesce(max(number), 0) + 1 FROM attempts WHERE cell = ?"
 CLAIM_ATTEMPT = "INSERT INTO attempts (cell, number, started_at, setup_digest, state) VALUES (?, ?, ?, ?, 'open')"
-END_ATTEMPT = "UPDATE attempts SET state = 'ended', record = ? WHERE cell = ? AND number = ? AND state = 'open'"
+HAS_RESULT = "SELECT 1 FROM attempts WHERE cell = ? AND is_result = 1"
+END_ATTEMPT = (
+    "UPDATE attempts SET state = 'ended', is_result = ?, record = ? WHERE cell = ? AND number = ? AND state = 'open'"
+)
 LOSE_ATTEMPT = "UPDATE attempts SET state = 'lost', record = ? WHERE cell = ? AND number = ? AND state = 'open'"
 REWRITE_ATTEMPT = "UPDATE attempts SET record = ? WHERE cell = ? AND number = ? AND state = 'ended'"
 ATTEMPTS = "SELECT number, state, record FROM attempts WHERE cell = ? ORDER BY number"

@@ -144,17 +144,22 @@ class Store:
             return read_records(self._connection)
 
     def claim_attempt(self, key: RunKey, *, started_at: str, setup_digest: str) -> int:
-        """The number of a new attempt, recorded as open before anything is started."""
+        """The number of a new attempt, recorded as open before anything is started.
+
+        An attempt is paid: StoreError while another one of the run is open, and once the run has a result.
+        """
         with self._transaction() as connection:
             cell = self._cell(key)[0]
+            if connection.execute(schema.HAS_RESULT, (cell,)).fetchone():
+                raise StoreError(f"{key.label} has a result already", fix="report this: a run was to be paid twice")
             (number,) = connection.execute(schema.NEXT_ATTEMPT, (cell,)).fetchone()
             connection.execute(schema.CLAIM_ATTEMPT, (cell, number, started_at, setup_digest))
         return int(number)
 
     def finish_attempt(self, attempt: Attempt) -> None:
         """Record how an open attempt ended."""
-        place = (self._cell(attempt.key)[0], attempt.number)
-        self._once(schema.END_ATTEMPT, (encode(attempt), *place), f"attempt {attempt.number} of {attempt.key.label}")
+        values = (attempt.outcome.is_result, encode(attempt), self._cell(attempt.key)[0], attempt.number)
+        self._once(schema.END_ATTEMPT, values, f"attempt {attempt.number} of {attempt.key.label}")
 
     def lose_attempt(self, key: RunKey, number: int, spend: Spend) -> None:
         """Close an attempt whose runner was killed, with what it had used."""

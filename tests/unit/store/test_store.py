@@ -107,6 +107,20 @@ def test_no_step_is_recorded_twice(store, step):
     assert store.record(key()) == before
 
 
+def test_run_is_never_paid_for_twice(store):
+    claim(store)
+    with pytest.raises(StoreError):
+        claim(store)
+    store.finish_attempt(attempt())
+    with pytest.raises(StoreError, match="has a result already"):
+        claim(store)
+    assert len(store.record(key()).attempts) == 1
+    assert store.open_attempts() == ()
+    claim_call(store)
+    with pytest.raises(StoreError):
+        claim_call(store)
+
+
 def test_run_that_is_not_planned_is_no_run(store):
     with pytest.raises(KeyError):
         store.record(key("07"))
