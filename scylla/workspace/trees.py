@@ -58,3 +58,20 @@ def _copy_file(entry: os.DirEntry[str], copied: str) -> None:
         shutil.copyfile(entry.path, copied, follow_symlinks=False)
         Path(copied).chmod(stat.S_IMODE(found.st_mode) & 0o777)
         os.utime(copied, ns=(found.st_atime_ns, found.st_mtime_ns))
+
+
+def fingerprint(folder: Path) -> frozenset[tuple[str, int, int, int, int]]:
+    """What changes as soon as anything below changes: path, mode, size, inode and time of change of every entry.
+
+    No content is read. The time of change is set by the system and cannot be set back by a program.
+    """
+    found = set()
+    waiting = [str(folder)]
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                status = entry.stat(follow_symlinks=False)
+                found.add((entry.path, status.st_mode, status.st_size, status.st_ino, status.st_ctime_ns))
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+    return frozenset(found)
