@@ -20,7 +20,7 @@ def marks_of(tmp_path: Path, *commands: str, **options):
             text="",
             points=1.0,
             scoring=Scoring.BINARY,
-            check=Check(run=command, timeout_s=5, **options),
+            check=Check(run=command, **options),
         )
         for number, command in enumerate(commands)
     )
