@@ -90,6 +90,17 @@ def test_timeout_is_a_result_with_its_cost(lab):
     assert record.score is not None
 
 
+def test_run_that_reaches_its_own_cap_is_a_result_with_its_cost(lab):
+    costly = {**GOOD_TURNS[0], "usage": {"output_tokens": 300_000}}
+    lab.play(agent=[costly, GOOD_TURNS[1]])
+    assert "max_cost_usd: 1" in (lab.case / "config.yaml").read_text()
+    assert lab.run("--runs", "1", "--max-subtests", "1").code == 0
+    record = lab.record()
+    assert record.result.outcome is Outcome.OVER_BUDGET
+    assert record.agent_spend.cost_usd > 1
+    assert record.score is not None
+
+
 def test_crash_is_a_result_and_is_graded(lab):
     crash = {"say": "Oops.", "tools": [{"name": "Bash", "input": {"command": "kill -9 $PPID"}}]}
     lab.play(agent=[GOOD_TURNS[0], crash, {"say": "never"}])
