@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from rich.console import Console, Group, RenderableType
@@ -29,18 +30,19 @@ class _Active:
 class TerminalProgress:
     """Fills the experiment's progress port. `total` and `done` count planned runs; `verbose` adds a line per step.
 
+    `cost_usd` says what this sitting has cost so far.
+
     Use as a context manager around the work. Nothing is drawn when `quiet`.
     """
 
     console: Console
     total: int
     done: int
-    parallel: int
     offline: bool
+    cost_usd: Callable[[], float | None]
     verbose: bool = False
     quiet: bool = False
     _active: dict[RunKey, _Active] = field(default_factory=dict)
-    _costs_usd: list[float | None] = field(default_factory=list)
     _started: float = field(default_factory=time.monotonic)
     _done_before: int = 0
     _live: Live | None = None
@@ -64,7 +66,6 @@ class TerminalProgress:
 
     def agent_ended(self, attempt: Attempt) -> None:
         """An attempt has been recorded."""
-        self._costs_usd.append(attempt.spend.cost_usd)
         text = f"{attempt.key.label}: agent {attempt.outcome.value} after {span(attempt.duration_s)}"
         text += f", {money(attempt.spend.cost_usd)}"
         text += f". {attempt.detail}" if attempt.detail else ""
@@ -81,7 +82,6 @@ class TerminalProgress:
 
     def judge_ended(self, verdict: Verdict) -> None:
         """A verdict, valid or not, has been recorded."""
-        self._costs_usd.append(verdict.spend.cost_usd)
         text = f"{verdict.key.label}: judge {verdict.model} done after {span(verdict.duration_s)}"
         text += f", {money(verdict.spend.cost_usd)}"
         text += "" if verdict.is_valid else f". No verdict: {verdict.detail}"
@@ -135,7 +135,7 @@ class TerminalProgress:
     def _summary(self, now: float) -> str:
         finished = self.done - self._done_before
         left = self.total - self.done
-        parts = [f"{self.done} of {self.total} runs done", f"{money(add_costs(self._costs_usd))} so far"]
+        parts = [f"{self.done} of {self.total} runs done", f"{money(self.cost_usd())} so far"]
         if finished and left:
             parts.append(f"about {span((now - self._started) / finished * left)} left")
         parts.append("OFFLINE MODEL" if self.offline else "live")

@@ -75,7 +75,7 @@ async def _experiment(arguments: argparse.Namespace, selection: Selection) -> in
             store.folder, as_json=arguments.json, quiet=arguments.quiet, again=command_again(arguments.argv)
         )
     if interrupted:
-        say(f"Interrupted; everything done so far is kept. To continue:\n  {command_again(arguments.argv)}")
+        say("Interrupted; everything done so far is kept.")
         return EXIT_INTERRUPTED
     return EXIT_GAPS if missing else EXIT_OK
 
@@ -182,8 +182,8 @@ async def _sit(plan: Plan, store: Store, machine: Machine, arguments: argparse.N
                 console=Console(stderr=True),
                 total=len(plan.order),
                 done=0,
-                parallel=arguments.parallel,
                 offline=machine.login is None,
+                cost_usd=lambda: gateway.spend.cost_usd,
                 verbose=arguments.verbose,
                 quiet=arguments.quiet,
             )

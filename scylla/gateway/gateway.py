@@ -35,6 +35,13 @@ class Gateway:
         self._prices = prices
         self._clock = clock
         self._client: aiohttp.ClientSession | None = None
+        self._open: list[Session] = []
+        self._closed = Spend()
+
+    @property
+    def spend(self) -> Spend:
+        """What all sessions so far have used, those at work included."""
+        return sum((session.spend() for session in self._open), self._closed)
 
     async def __aenter__(self) -> Gateway:
         self._client = aiohttp.ClientSession(
@@ -67,8 +74,14 @@ class Gateway:
                 prices=self._prices,
                 clock=self._clock,
             )
-            async with serve(desk.handle, grace_s=_GRACE_S) as base_url:
-                yield Session(base_url=base_url, placeholder=desk.placeholder, _recorder=recorder)
+            try:
+                async with serve(desk.handle, grace_s=_GRACE_S) as base_url:
+                    session = Session(base_url=base_url, placeholder=desk.placeholder, _recorder=recorder)
+                    self._open.append(session)
+                    yield session
+            finally:
+                self._open = [other for other in self._open if other.placeholder != desk.placeholder]
+                self._closed += spend_of(recorder.exchanges)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -16,9 +16,11 @@ from gateway_bench import AT, END, MODEL, START, STOP, TEXT, USAGE, WHOLE, ask, 
 
 from scylla.domain.usage import Tokens
 from scylla.gateway.exchange import spend_of
+from scylla.gateway.gateway import Gateway
+from scylla.gateway.prices import PriceTable
 from scylla.gateway.recording import Recorder, read_exchanges
 from scylla.gateway.relay import retry_after_s
-from scylla.gateway.upstream import Credential
+from scylla.gateway.upstream import Credential, Upstream
 
 WHOLE_TOKENS = Tokens(input_tokens=100, output_tokens=20, cache_creation_tokens=50, cache_read_tokens=10)
 WHOLE_COST = (100 * 3 + 20 * 15 + 50 * 3.75 + 10 * 0.3) / 1e6
@@ -283,6 +285,25 @@ def test_sessions_at_once_do_not_mix(tmp_path):
     sessions = run(scenario())
     assert len({session.base_url for session in sessions}) == 6
     assert all(session.spend().requests == 5 for session in sessions)
+
+
+def test_gateway_knows_what_all_its_sessions_have_used(tmp_path):
+    async def answer(request):
+        return await stream(request, WHOLE)
+
+    async def scenario():
+        async with provider(answer) as url, Gateway(prices=PriceTable.load(), clock=lambda: AT) as gateway:
+            for number in range(3):
+                upstream = Upstream(base_url=url, credential=None)
+                async with gateway.open_session(upstream, tmp_path / str(number)) as session:
+                    async with aiohttp.ClientSession() as client, ask(session, client) as response:
+                        await response.read()
+                    await asyncio.sleep(0.05)
+                    assert gateway.spend.requests == number + 1, "sessions at work count too"
+            return gateway.spend
+
+    spend = run(scenario())
+    assert (spend.requests, spend.cost_usd) == (3, pytest.approx(3 * WHOLE_COST))
 
 
 def test_torn_line_and_later_session_in_the_same_folder(tmp_path):
