@@ -116,6 +116,8 @@ class _SessionDesk:
         """Pass a request on, with the real login in place of the placeholder."""
         if request.path == "/" and request.method in ("GET", "HEAD"):
             return web.Response()
+        if not request.raw_path.startswith("/"):
+            return error_response(400, "invalid_request_error", "only paths of this address are served")
         if not carries(request.headers, self.placeholder):
             return error_response(401, "authentication_error", "this address belongs to another session")
         body = await request.read()

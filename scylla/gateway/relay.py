@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -165,9 +166,11 @@ def cost_usd(exchange: Exchange, prices: PriceTable) -> float | None:
 def retry_after_s(value: str, now: datetime) -> float | None:
     """Seconds to wait by a Retry-After header, given as seconds or as a date; None when it says neither."""
     try:
-        return max(0.0, float(value))
+        seconds = float(value)
     except ValueError:
         pass
+    else:
+        return max(0.0, seconds) if math.isfinite(seconds) else None
     try:
         return max(0.0, (parsedate_to_datetime(value) - now).total_seconds())
     except (ValueError, TypeError):

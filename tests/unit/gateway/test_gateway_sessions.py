@@ -366,6 +366,8 @@ def test_retry_after_as_seconds_date_or_nonsense():
     assert retry_after_s("Tue, 24 Nov 2026 11:00:00 GMT", AT) == 0.0
     assert retry_after_s("soon", AT) is None
     assert retry_after_s("", AT) is None
+    assert retry_after_s("inf", AT) is None
+    assert retry_after_s("nan", AT) is None
 
 
 def test_folder_of_a_recorder_without_sessions_is_empty(tmp_path):
