@@ -13,8 +13,13 @@ from scylla.errors import ProblemsFound, ScyllaError
 
 
 def say(text: str = "") -> None:
-    """One line for people."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201
+    """Text for people; what agents, judges and servers wrote in it cannot command the terminal."""
+    print(printable(text), file=sys.stderr, flush=True)  # noqa: T201
+
+
+def printable(text: str) -> str:
+    """The text without control and direction characters; line breaks stay."""
+    return "".join(character if character.isprintable() or character == "\n" else " " for character in text)
 
 
 def print_json(document: object) -> None:

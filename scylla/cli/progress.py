@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from scylla.cli.output import money, span
+from scylla.cli.output import money, printable, span
 from scylla.domain.outcome import Outcome
 from scylla.domain.plan import RunKey
 from scylla.domain.record import Attempt, RunRecord, Verdict
@@ -120,7 +120,7 @@ class TerminalProgress:
 
     def _print(self, text: str) -> None:
         if not self.quiet:
-            self.console.print(Text(text), soft_wrap=True)
+            self.console.print(Text(printable(text)), soft_wrap=True)
 
     def _picture(self) -> RenderableType:
         table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import tempfile
@@ -65,8 +66,9 @@ def markdown_report(meta: ExperimentMeta, summary: Summary, *, again: str) -> st
 
 
 def cell(text: object) -> str:
-    """Text from anywhere, safe in one cell of a Markdown table."""
-    flat = " ".join(str(text).split())
+    """Text from anywhere, safe in one cell of a Markdown table; control and direction characters become spaces."""
+    printable = "".join(character if character.isprintable() else " " for character in str(text))
+    flat = " ".join(printable.split())
     for character, safe in (
         ("&", "&amp;"),
         ("\\", "&#92;"),
@@ -108,15 +110,31 @@ def cost_of_pass(group: GroupSummary) -> str:
 
 
 def _write_whole(path: Path, text: str) -> None:
+    """Put `text` (UTF-8) at `path`, durably and whole; nothing is left beside it when that fails."""
+    beside: Path | None = None
     try:
-        descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        beside = Path(name)
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
             file.write(text)
             file.flush()
             os.fchmod(file.fileno(), 0o644)
             os.fsync(file.fileno())
-        Path(beside).replace(path)
+        beside.replace(path)
+        _sync_folder(path.parent)
     except OSError as error:
         raise StoreError(
-            f"{path} cannot be written: {error.strerror}", fix="free some space and call: scylla report DIR"
+            f"{path} cannot be written: {error.strerror or error}", fix="free some space and call: scylla report DIR"
         ) from error
+    finally:
+        if beside is not None:
+            with contextlib.suppress(OSError):
+                beside.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -31,12 +31,24 @@ Row = Mapping[str, object]
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Row]) -> str:
-    """The rows as CSV; what a row does not know is an empty cell."""
+    """The rows as CSV; what a row does not know is an empty cell.
+
+    Line breaks inside a cell become line feeds, because Python 3.11 writes a lone carriage return without quotes and
+    readers then see the end of the row. NUL, which not every reader takes, is left out.
+    """
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, columns, restval="", lineterminator="\n")
     writer.writeheader()
-    writer.writerows({name: "" if value is None else value for name, value in row.items()} for row in rows)
+    writer.writerows({name: _plain(value) for name, value in row.items()} for row in rows)
     return buffer.getvalue()
+
+
+def _plain(value: object) -> object:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
+    return value
 
 
 def run_rows(meta: ExperimentMeta, summary: Summary) -> list[Row]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from statistics import fmean, median, variance
@@ -90,6 +90,7 @@ class GroupSummary:
     cost_of_pass_usd: float | None
     cost_of_pass_is_infinite: bool
     mean_agent_s: float | None
+    mean_checks_s: float | None
     mean_judge_s: float | None
     tokens: Tokens
     cache_efficiency: float | None
@@ -189,7 +190,7 @@ def _group(label: str, name: str, runs: Sequence[RunSummary], scale: Scale) -> G
     passed = sum(run.score.passed for run in scored if run.score is not None)
     pass_rate = _over_cases(scored, lambda run: float(run.score is not None and run.score.passed))
     mean_score = _over_cases(scored, lambda run: run.score.score if run.score is not None else None)
-    agent_cost_usd = _over_cases(results, lambda run: run.agent.cost_usd)
+    scored_cost_usd = _over_cases(scored, lambda run: run.agent.cost_usd)
     tokens = sum((run.agent.tokens for run in results), Tokens())
     outcomes = Counter(run.attempt.outcome.value for run in results if run.attempt is not None)
     return GroupSummary(
@@ -211,12 +212,13 @@ def _group(label: str, name: str, runs: Sequence[RunSummary], scale: Scale) -> G
         max_score=max(scores, default=None),
         grade=None if mean_score is None else grade_of(mean_score, scale),
         consistency=_consistency(scored),
-        mean_agent_cost_usd=agent_cost_usd,
+        mean_agent_cost_usd=_over_cases(results, lambda run: run.agent.cost_usd),
         mean_judge_cost_usd=_over_cases(scored, lambda run: run.judge.cost_usd),
         mean_total_cost_usd=_over_cases(scored, lambda run: run.total_cost_usd),
-        cost_of_pass_usd=agent_cost_usd / pass_rate if agent_cost_usd is not None and pass_rate else None,
+        cost_of_pass_usd=scored_cost_usd / pass_rate if scored_cost_usd is not None and pass_rate else None,
         cost_of_pass_is_infinite=pass_rate == 0,
         mean_agent_s=_over_cases(results, lambda run: run.agent_s),
+        mean_checks_s=_over_cases(scored, lambda run: run.checks_s or 0.0),
         mean_judge_s=_over_cases(scored, lambda run: run.judge_s or 0.0),
         tokens=tokens,
         cache_efficiency=tokens.cache_efficiency,
@@ -261,7 +263,6 @@ def _totals(runs: Sequence[RunSummary], tiers: Sequence[GroupSummary]) -> Totals
     agent, judge, wasted = (
         _sum(spend_of(run) for run in runs) for spend_of in (_agent_spend, _judge_spend, _wasted_spend)
     )
-    everything = agent + judge + wasted
     finite = [tier.cost_of_pass_usd for tier in tiers if tier.cost_of_pass_usd is not None]
     return Totals(
         planned=len(runs),
@@ -271,11 +272,18 @@ def _totals(runs: Sequence[RunSummary], tiers: Sequence[GroupSummary]) -> Totals
         agent=agent,
         judge=judge,
         wasted=wasted,
-        total_cost_usd=everything.cost_usd,
-        known_cost_usd=math.fsum(entry.cost_usd for entry in everything.by_model if entry.cost_usd is not None),
+        total_cost_usd=add_costs((agent.cost_usd, judge.cost_usd, wasted.cost_usd)),
+        known_cost_usd=math.fsum(_known_costs_usd(runs)),
         frontier_cost_of_pass_usd=min(finite, default=None),
         cli_cost_difference_usd=math.fsum(run.cli_cost_difference_usd or 0.0 for run in runs),
     )
+
+
+def _known_costs_usd(runs: Sequence[RunSummary]) -> Iterator[float]:
+    """Each known cost by itself: in a sum, one unknown would hide those of the same model."""
+    for run in runs:
+        for spend in (run.agent, run.judge, run.wasted):
+            yield from (entry.cost_usd for entry in spend.by_model if entry.cost_usd is not None)
 
 
 def _agent_spend(run: RunSummary) -> Spend:

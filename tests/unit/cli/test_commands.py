@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scylla.cli.output import command_again, money, span
+from scylla.cli.output import command_again, money, printable, span
 
 ROOT = Path(__file__).resolve().parents[3]
 CASES = ROOT / "tests" / "fixtures" / "tests"
@@ -126,6 +126,10 @@ def test_reader_that_goes_away_is_no_crash(tmp_path):
     done = subprocess.run(["sh", "-c", command], cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
     assert "Traceback" not in done.stderr
     assert "Exception" not in done.stderr
+
+
+def test_untrusted_text_cannot_command_the_terminal():
+    assert printable("a\x1b[2Jb\r\nc\u202ed é") == "a [2Jb \nc d é"
 
 
 def test_amounts_and_durations():

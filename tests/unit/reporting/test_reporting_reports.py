@@ -134,6 +134,7 @@ def test_text_of_agents_and_judges_cannot_break_the_markdown(tmp_path):
     (line,) = [line for line in text.splitlines() if "heading" in line]
     assert line.replace("\\|", "").count("|") == 4
     assert cell("a\r\nb\tc") == "a b c"
+    assert cell("\x1b[31mred\u202eder\x07") == "\\[31mred der"
 
 
 def test_tables_have_as_many_cells_in_each_row_as_in_their_head(tmp_path):
@@ -243,6 +244,29 @@ def test_offline_experiments_say_so_in_every_report(tmp_path):
     for name in ("runs.csv", "judges.csv", "criteria.csv"):
         assert all("offline" in row["experiment"] for row in rows(texts[name]))
     assert OFFLINE_WARNING not in markdown_report(META, summarise(META, records()), again=AGAIN)
+
+
+def test_text_of_a_judge_cannot_break_the_rows_of_a_table(tmp_path):
+    whole = scored(key(1), 1.0)
+    broken = replace(whole.verdicts[0], is_valid=False, marks=(), detail='one\rtwo\r\n"three",\0four')
+    write_reports(tmp_path, META, of := (replace(whole, verdicts=(broken,)),), summarise(META, of), again=AGAIN)
+    with (tmp_path / "judges.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["judge_reasoning"] == 'one\ntwo\n"three",four'
+
+
+def test_group_tables_say_how_many_planned_runs_are_scored_and_what_tokens_went(tmp_path):
+    (line,) = [line for line in written(tmp_path)["report.md"].splitlines() if line.startswith("| T0 |")]
+    cells = [part.strip() for part in line.strip("|").split("|")]
+    assert "1/1 of 3" in cells
+    assert cells[-5:] == ["20", "10", "6", "60", "75 %"]
+
+
+def test_failed_write_leaves_nothing_beside(tmp_path):
+    (tmp_path / "report.md").mkdir()
+    with pytest.raises(StoreError, match=r"report\.md"):
+        written(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["report.md"]
 
 
 def test_folder_that_cannot_be_written_is_an_error_that_names_the_file(tmp_path):

@@ -135,6 +135,17 @@ def test_unknown_cost_makes_sums_unknown_and_the_known_part_is_kept():
     assert not summary.subtests[0].cost_of_pass_is_infinite
 
 
+def test_known_part_keeps_what_the_same_model_cost_elsewhere():
+    totals = summarise(meta(), [scored(key(1), 1.0), scored(key(2), 1.0, used=spend(None, input_tokens=1))]).totals
+    assert totals.total_cost_usd is None
+    assert totals.known_cost_usd == pytest.approx(1.0 + 0.5 + 0.5)
+
+
+def test_mean_durations_count_each_case_once():
+    group = only([scored(key(1), 1.0, duration_s=10.0), scored(key(2), 1.0, duration_s=30.0), gap(key(3))])
+    assert (group.mean_agent_s, group.mean_checks_s, group.mean_judge_s) == (20.0, 0.5, 2.0)
+
+
 def other_model():
     (entry,) = spend(None, input_tokens=1).by_model
     return Spend(by_model=(replace(entry, model="unpriced"),))
