@@ -60,11 +60,18 @@ class _Bench:
             await anyio.to_thread.run_sync(remove_tree, self.root)
             await snapshot(self._workspace, self.project)
             for path in self._overlay:
-                (self.project / path).unlink(missing_ok=True)
+                await anyio.to_thread.run_sync(self._remove, path)
             self._state = await anyio.to_thread.run_sync(fingerprint, self.project)
         for folder in (self.home, self.temp):
             await anyio.to_thread.run_sync(remove_tree, folder)
             folder.mkdir()
+
+    def _remove(self, path: str) -> None:
+        """Take a file of the set-up out of the copy; through a link that the agent put in its way nothing is touched."""
+        target = self.project / path
+        parents = list(target.parents)[: len(Path(path).parts) - 1]
+        if not any(parent.is_symlink() for parent in parents):
+            remove_tree(target)
 
 
 async def _run_check(item: Item, check: Check, bench: _Bench, folder: Path, parts: Parts) -> ItemMark:

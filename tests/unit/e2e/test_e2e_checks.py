@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import anyio
 
 from scylla.domain.rubric import DEFAULT_GRADE_SCALE, Category, Check, Item, Rubric, Scoring, TextMatch
-from scylla.e2e.checking import run_checks
+from scylla.e2e.checking import _Bench, run_checks
 
 
 def marks_of(tmp_path: Path, *commands: str, **options):
@@ -57,6 +57,21 @@ def test_change_of_the_same_size_with_times_set_back_is_undone(tmp_path):
 
 def test_files_of_the_setup_are_not_there(tmp_path):
     assert marks_of(tmp_path, "ls", stdout=TextMatch(equals="a.txt\n")) == [1.0]
+
+
+def test_removing_the_files_of_the_setup_follows_no_link_of_the_agent(tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "settings.json").write_text("mine")
+    work = tmp_path / "work"
+    work.mkdir()
+    (work / ".claude").symlink_to(outside)
+    (work / "CLAUDE.md").mkdir()
+    (work / "CLAUDE.md" / "inner").write_text("x")
+    bench = _Bench(workspace=work, overlay=(".claude/settings.json", "CLAUDE.md"), root=tmp_path / "bench")
+    anyio.run(bench.make_ready)
+    assert (outside / "settings.json").read_text() == "mine"
+    assert [path.name for path in bench.project.iterdir()] == [".claude"]
 
 
 def test_time_limit_and_daemons(tmp_path):
