@@ -67,7 +67,7 @@ class _Bench:
             folder.mkdir()
 
     def _remove(self, path: str) -> None:
-        """Take a file of the set-up out of the copy; through a link that the agent put in its way nothing is touched."""
+        """Take a file of the set-up out of the copy; nothing is touched through a link an agent put in its way."""
         target = self.project / path
         parents = list(target.parents)[: len(Path(path).parts) - 1]
         if not any(parent.is_symlink() for parent in parents):
