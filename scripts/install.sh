@@ -74,6 +74,11 @@ install_claude() { # install_claude PIN_FOLDER TARGET
   printf '%s' "$wanted" >"$2/.installed"
 }
 
+if [ "${DEVCONTAINER:-}" = true ]; then
+  # The image has everything, and .venv and .tools of a shared checkout belong to the host.
+  exit 0
+fi
+
 # What is missing on the machine is said before anything is installed.
 command -v git >/dev/null || die "git is not installed" "install it with your package manager"
 python=$(find_python)

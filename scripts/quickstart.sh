@@ -5,5 +5,9 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 "$root/scripts/install.sh"
 cd "$root"
-exec .venv/bin/python scripts/run_e2e_experiment.py \
+python=.venv/bin/python
+if [ "${DEVCONTAINER:-}" = true ]; then
+  python=python
+fi
+exec "$python" scripts/run_e2e_experiment.py \
   --tiers-dir tests/fixtures/tests/test-001 --tiers T0 --runs 1 --offline "$@"
