@@ -11,14 +11,17 @@ from scylla.errors import UsageError
 def apply_overlay(setup: Setup, workspace: Path) -> tuple[str, ...]:
     """Write the set-up's files and return their paths.
 
-    The workspace's repository ignores those that are new, so that the agent's own commits leave them out. UsageError
-    for a path that leads out of the workspace, into `.git` or over a link.
+    The workspace's repository ignores those that are new, so that the agent's own commits leave them out. A link at a
+    file's own place is replaced, not followed. UsageError, before anything is written, for a path that leads out of the
+    workspace, into `.git`, through a link or a file, or that is a folder of it.
     """
-    for file in setup.overlay:
-        target = workspace / _checked(file.path, workspace)
+    targets = {_checked(file.path, workspace): file.content for file in setup.overlay}
+    for path, content in targets.items():
+        target = workspace / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(file.content, encoding="utf-8")
-    paths = tuple(file.path for file in setup.overlay)
+        target.unlink(missing_ok=True)
+        target.write_text(content, encoding="utf-8")
+    paths = tuple(str(path) for path in targets)
     if paths:
         exclude = workspace / ".git" / "info" / "exclude"
         exclude.parent.mkdir(parents=True, exist_ok=True)
@@ -29,13 +32,19 @@ def apply_overlay(setup: Setup, workspace: Path) -> tuple[str, ...]:
 
 def _checked(path: str, workspace: Path) -> PurePosixPath:
     parts = PurePosixPath(path)
-    if parts.is_absolute() or ".." in parts.parts or ".git" in parts.parts or not parts.parts:
+    if parts.is_absolute() or ".." in parts.parts or not parts.parts:
         raise UsageError(f"the set-up's file {path!r} leads out of the workspace", fix="use a path inside of it")
-    for parent in (parts, *parts.parents):
-        if (workspace / parent).is_symlink():
+    if ".git" in path.lower().split("/") or not path.isprintable():
+        raise UsageError(f"the set-up's file {path!r} has a name that git does not take", fix="choose another name")
+    for parent in parts.parents:
+        found = workspace / parent
+        if found.is_symlink() or (found.exists() and not found.is_dir()):
             raise UsageError(
-                f"the set-up's file {path!r} leads over a link of the workspace", fix="choose another path"
+                f"the set-up's file {path!r} leads through {str(parent)!r}, which is no folder of the workspace",
+                fix="choose another path",
             )
+    if (workspace / parts).is_dir() and not (workspace / parts).is_symlink():
+        raise UsageError(f"the set-up's file {path!r} is a folder of the workspace", fix="choose another path")
     return parts
 
 

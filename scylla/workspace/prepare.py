@@ -34,21 +34,31 @@ async def prepare(source: Source, folder: Path) -> Prepared:
     There are no remotes, tags, other branches, reflogs or objects beyond the commit's history, and nothing names the
     place it came from. UsageError when the source cannot be read or does not have the commit.
     """
-    marker = folder / _READY
-    if marker.is_file():
-        prepared = Prepared(folder=folder / "project", commit=marker.read_text().strip())
-        head = await try_git("rev-parse", "HEAD", cwd=prepared.folder)
-        if head.stdout.decode().strip() == prepared.commit:
-            return prepared
+    if (made := await _made_earlier(folder)) is not None:
+        return made
     building = folder.with_name(f"{folder.name}.{secrets.token_hex(4)}")
     building.mkdir(parents=True)
     try:
         commit = await _build(source, building)
         (building / _READY).write_text(f"{commit}\n")
-        _put_in_place(building, folder)
+        # What another program has put there in the meantime may be in use already, so it stays.
+        if (made := await _made_earlier(folder)) is not None:
+            return made
+        await anyio.to_thread.run_sync(_put_in_place, building, folder)
     finally:
-        await anyio.to_thread.run_sync(remove_tree, building)
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(remove_tree, building)
     return Prepared(folder=folder / "project", commit=commit)
+
+
+async def _made_earlier(folder: Path) -> Prepared | None:
+    """What an earlier call has made, unless it is damaged."""
+    marker = folder / _READY
+    if not marker.is_file():
+        return None
+    prepared = Prepared(folder=folder / "project", commit=marker.read_text().strip())
+    head = await try_git("rev-parse", "HEAD", cwd=prepared.folder)
+    return prepared if head.stdout.decode().strip() == prepared.commit else None
 
 
 async def _build(source: Source, building: Path) -> str:
@@ -73,7 +83,12 @@ async def _build(source: Source, building: Path) -> str:
 async def _snapshot_folder(origin: Path, project: Path) -> str:
     """One commit of the files as they stand; its id depends on their content alone."""
     copy_files = partial(copy_tree, origin, project, leave_out=frozenset({".git"}))
-    await anyio.to_thread.run_sync(copy_files)
+    unreadable = await anyio.to_thread.run_sync(copy_files)
+    if unreadable:
+        raise UsageError(
+            f"the source {origin} cannot be read in full: {', '.join(unreadable[:5])}",
+            fix="make its files readable, or remove those that do not belong to it",
+        )
     await git("add", "--all", cwd=project)
     await git("commit", "--quiet", "--allow-empty", "--message", "Initial commit", cwd=project)
     (project / ".git" / "COMMIT_EDITMSG").unlink(missing_ok=True)
@@ -87,7 +102,9 @@ async def _history(source: Source, commit: str, building: Path, project: Path) -
     mirror = building / "mirror"
     location = source.location
     if source.kind is SourceKind.FOLDER:
-        location = (await git("rev-parse", "--show-toplevel", cwd=Path(location))).decode().rstrip("\n")
+        # A bare repository has no top level and is asked by its own path.
+        top = await try_git("rev-parse", "--show-toplevel", cwd=Path(location))
+        location = top.stdout.decode().rstrip("\n") or location
     asked = await try_git(
         "fetch", "--quiet", "--no-tags", _SAFE_UPLOAD, location, f"{commit}:refs/heads/main", cwd=mirror
     )
@@ -96,6 +113,8 @@ async def _history(source: Source, commit: str, building: Path, project: Path) -
         await git("fetch", "--quiet", _SAFE_UPLOAD, location, "+refs/*:refs/source/*", cwd=mirror)
         if (await try_git("cat-file", "-e", f"{commit}^{{commit}}", cwd=mirror)).exit_code != 0:
             raise GitError(f"there is no commit {commit} in it")
+        # The hash of an annotated tag means the commit that it names.
+        commit = (await git("rev-parse", f"{commit}^{{commit}}", cwd=mirror)).decode().strip()
         await git("update-ref", "refs/heads/main", commit, cwd=mirror)
     await git("fetch", "--quiet", "--no-tags", str(mirror), "refs/heads/main:refs/heads/fetched", cwd=project)
     await git("update-ref", "refs/heads/main", commit, cwd=project)
@@ -118,10 +137,11 @@ async def _finish(project: Path) -> str:
 
 
 def _put_in_place(building: Path, folder: Path) -> None:
-    """Rename into place; what another program has put there in the meantime is as good."""
+    """Rename into place, over what is damaged; what another program puts there meanwhile is as good."""
     if folder.exists():
-        folder.rename(building.with_suffix(".old"))
-        remove_tree(building.with_suffix(".old"))
+        damaged = building.with_name(f"{building.name}.old")
+        folder.rename(damaged)
+        remove_tree(damaged)
     try:
         building.rename(folder)
     except OSError:

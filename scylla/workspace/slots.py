@@ -24,9 +24,17 @@ class Slot:
     temp: Path
 
     def retire(self, destination: Path) -> None:
-        """Move the workspace to `destination` (new, on the same file system) in one step."""
+        """Move the workspace to `destination` (new, on the same file system) in one step.
+
+        An agent may have removed its workspace or put something else in its place: then an empty folder is moved.
+        """
         try:
             destination.parent.mkdir(parents=True, exist_ok=True)
+            if self.workspace.is_symlink() or not self.workspace.is_dir():
+                remove_tree(self.workspace)
+                self.workspace.mkdir(parents=True)
+            # Only a folder that can be written itself gets another parent.
+            self.workspace.chmod(0o700)
             self.workspace.rename(destination)
         except OSError as error:
             raise MachineError(

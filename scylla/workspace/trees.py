@@ -63,15 +63,22 @@ def _copy_file(entry: os.DirEntry[str], copied: str) -> None:
 def fingerprint(folder: Path) -> frozenset[tuple[str, int, int, int, int]]:
     """What changes as soon as anything below changes: path, mode, size, inode and time of change of every entry.
 
-    No content is read. The time of change is set by the system and cannot be set back by a program.
+    No content is read. The time of change is set by the system and cannot be set back by a program. Below a folder that
+    cannot be read nothing is seen; making it so is a change of its own.
     """
     found = set()
     waiting = [str(folder)]
     while waiting:
-        with os.scandir(waiting.pop()) as entries:
-            for entry in entries:
-                status = entry.stat(follow_symlinks=False)
-                found.add((entry.path, status.st_mode, status.st_size, status.st_ino, status.st_ctime_ns))
-                if entry.is_dir(follow_symlinks=False):
-                    waiting.append(entry.path)
+        for path, status in _entries(waiting.pop()):
+            found.add((path, status.st_mode, status.st_size, status.st_ino, status.st_ctime_ns))
+            if stat.S_ISDIR(status.st_mode):
+                waiting.append(path)
     return frozenset(found)
+
+
+def _entries(folder: str) -> list[tuple[str, os.stat_result]]:
+    try:
+        with os.scandir(folder) as entries:
+            return [(entry.path, entry.stat(follow_symlinks=False)) for entry in entries]
+    except OSError:
+        return []

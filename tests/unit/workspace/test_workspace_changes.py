@@ -12,31 +12,43 @@ import anyio
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_workspace_sources import git, plain
+from permissions import without_privileges
+from repositories import git, make, plain
 
+from scylla.domain.case import Source, SourceKind
 from scylla.domain.tier import OverlayFile, Setup
-from scylla.errors import UsageError
+from scylla.errors import MachineError, UsageError
 from scylla.workspace.changes import collect_changes, snapshot
 from scylla.workspace.copies import copy
 from scylla.workspace.overlay import apply_overlay
-from scylla.workspace.prepare import prepare
+from scylla.workspace.prepare import Prepared, prepare
+from scylla.workspace.removal import remove_tree
+
+
+def make_prepared(root: Path) -> Prepared:
+    folder = root / "source"
+    folder.mkdir()
+    (folder / "keep.txt").write_text("keep\n")
+    (folder / "edit.txt").write_text("one\ntwo\nthree\n")
+    (folder / "gone.txt").write_text("bye\n")
+    (folder / "tool.sh").write_text("#!/bin/sh\n")
+    (folder / "folder").mkdir()
+    (folder / "folder" / "inner.txt").write_text("inner\n")
+    (folder / ".gitignore").write_text("*.tmp\nbuild/\n")
+    return anyio.run(prepare, plain(folder), root / "made")
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    return make_prepared(tmp_path_factory.mktemp("prepared"))
 
 
 class Bench:
     """A prepared source and an agent's copy of it."""
 
-    def __init__(self, root: Path):
+    def __init__(self, root: Path, prepared: Prepared):
         self.root = root
-        folder = root / "source"
-        folder.mkdir()
-        (folder / "keep.txt").write_text("keep\n")
-        (folder / "edit.txt").write_text("one\ntwo\nthree\n")
-        (folder / "gone.txt").write_text("bye\n")
-        (folder / "tool.sh").write_text("#!/bin/sh\n")
-        (folder / "folder").mkdir()
-        (folder / "folder" / "inner.txt").write_text("inner\n")
-        (folder / ".gitignore").write_text("*.tmp\nbuild/\n")
-        self.prepared = anyio.run(prepare, plain(folder), root / "made")
+        self.prepared = prepared
         self.work = root / "work"
         anyio.run(copy, self.prepared, self.work)
 
@@ -58,8 +70,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path):
-    return Bench(tmp_path)
+def bench(tmp_path, prepared):
+    return Bench(tmp_path, prepared)
 
 
 def files_of(folder: Path) -> dict:
@@ -122,7 +134,7 @@ def test_what_the_agent_did_with_git_does_not_matter(bench, deed):
 def test_rules_the_agent_made_hide_nothing(bench):
     work = bench.work
     (work / ".gitignore").write_text("*\n")
-    (work / ".gitattributes").write_text("* -diff\n*.py binary\n")
+    (work / ".gitattributes").write_text("* binary\n*.py -diff\n")
     (work / ".git" / "info").mkdir(exist_ok=True)
     (work / ".git" / "info" / "exclude").write_text("*\n")
     (work / "hidden.py").write_text("print('here')\n")
@@ -182,7 +194,7 @@ def test_special_files_are_noted_and_never_opened(bench):
     assert time.monotonic() - started < 20
     assert changes.files == ()
     assert len(changes.notes) == 2
-    assert sorted(files_of(bench.root / "snapshot")) == sorted(files_of(bench.root / "source"))
+    assert sorted(files_of(bench.root / "snapshot")) == sorted(files_of(bench.prepared.folder))
 
 
 def test_huge_files_and_odd_names_are_noted(bench):
@@ -225,11 +237,14 @@ def test_nothing_the_agent_configured_is_run(bench):
     assert set(bench.changes().files) == {".gitattributes", "edit.txt"}
     anyio.run(snapshot, work, bench.root / "snapshot")
     assert not marker.exists()
+    git(work, "status")
+    assert marker.exists(), "the trap works: git in the workspace itself steps into it"
 
 
 def test_forged_times_hide_nothing(bench):
     path = bench.work / "edit.txt"
     before = path.stat()
+    assert bench.changes().files == ()
     path.write_text("one\nTWO\nthree\n")
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert bench.changes().files == ("edit.txt",)
@@ -249,8 +264,178 @@ def test_line_ends_that_git_converts_are_no_change(tmp_path):
     assert anyio.run(collect).files == ()
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"line\nbreak",
+        b"ends in cr\r",
+        b"\r",
+        b'"quoted"',
+        b"back\\slash",
+        b"caf\xe9",
+        b":(glob)x",
+        b"-n",
+        b" ",
+        b"#x",
+        b"a\tb",
+    ],
+)
+@pytest.mark.parametrize("is_link", [False, True])
+def test_odd_names_reach_the_patch(bench, name, is_link):
+    path = os.fsencode(bench.work) + b"/" + name
+    if is_link:
+        os.symlink(b"odd\ntarget\xff\r", path)
+    else:
+        with open(path, "wb") as file:
+            file.write(b"content\n")
+    changes = bench.changes()
+    assert len(changes.files) == 1
+    assert changes.notes == ()
+    assert files_of(bench.applied(changes.patch)) == files_of(bench.work)
+
+
+def test_name_that_git_takes_for_files_alone_is_noted(bench):
+    (bench.work / ".gitmodules").symlink_to("elsewhere")
+    (bench.work / "fine").write_text("x")
+    changes = bench.changes()
+    assert changes.files == ("fine",)
+    assert ".gitmodules" in str(changes.notes)
+
+
+def test_rename_is_a_removal_and_an_addition(bench):
+    (bench.work / "edit.txt").rename(bench.work / "renamed.txt")
+    changes = bench.changes()
+    assert set(changes.files) == {"edit.txt", "renamed.txt"}
+    assert files_of(bench.applied(changes.patch)) == files_of(bench.work)
+
+
+def test_fifo_in_place_of_a_file_is_its_removal_and_a_note(bench):
+    (bench.work / "edit.txt").unlink()
+    os.mkfifo(bench.work / "edit.txt")
+    changes = bench.changes()
+    assert changes.files == ("edit.txt",)
+    assert "edit.txt" in str(changes.notes)
+
+
+def test_links_are_never_followed(bench):
+    outside = bench.root / "outside"
+    outside.mkdir()
+    (outside / "inner.txt").write_text("not of the workspace\n")
+    shutil.rmtree(bench.work / "folder")
+    (bench.work / "folder").symlink_to(outside)
+    (bench.work / "edit.txt").unlink()
+    (bench.work / "edit.txt").symlink_to(outside / "inner.txt")
+    changes = bench.changes()
+    assert b"not of the workspace" not in changes.patch
+    assert set(changes.files) == {"folder", "folder/inner.txt", "edit.txt"}
+
+
+def test_large_file_of_the_source_is_no_change_and_a_changed_one_is_noted(tmp_path):
+    folder = tmp_path / "source"
+    folder.mkdir()
+    (folder / "large.bin").touch()
+    os.truncate(folder / "large.bin", 60 * 2**20)
+    bench = Bench(tmp_path, make(plain(folder), tmp_path / "made"))
+    assert (bench.changes().files, bench.changes().notes) == ((), ())
+    os.truncate(bench.work / "large.bin", 70 * 2**20)
+    changes = bench.changes()
+    assert changes.patch == b"", "the patch must not remove a file that is still there"
+    assert "large.bin: left out, 70 MiB" in changes.notes
+
+
+def test_large_files_of_caches_are_not_even_noted(bench):
+    (bench.work / "build").mkdir()
+    (bench.work / "build" / "out.bin").touch()
+    os.truncate(bench.work / "build" / "out.bin", 100 * 2**20)
+    assert bench.changes().notes == ()
+
+
+def test_what_cannot_be_read_is_noted_and_not_taken_for_removed():
+    with without_privileges() as folder:
+        bench = Bench(folder, make_prepared(folder))
+        (bench.work / "edit.txt").chmod(0)
+        (bench.work / "folder").chmod(0)
+        (bench.work / "listed").mkdir()
+        (bench.work / "listed" / "new.txt").write_text("x")
+        (bench.work / "listed").chmod(0o400)
+        (bench.work / "new.txt").write_text("x")
+        changes = bench.changes()
+        assert changes.files == ("new.txt",)
+        assert len(changes.notes) == 3
+        for name in ("edit.txt", "folder", "listed/new.txt"):
+            assert f"{name}: cannot be read" in changes.notes
+
+
+def test_tree_deeper_than_a_path_can_name_is_noted(bench):
+    here = os.open(bench.work, os.O_RDONLY)
+    for _ in range(60):
+        os.mkdir("d" * 80, dir_fd=here)
+        below = os.open("d" * 80, os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+        os.close(os.open("f" * 60, os.O_WRONLY | os.O_CREAT, dir_fd=here))
+    os.close(here)
+    (bench.work / "fine").write_text("x")
+    changes = bench.changes()
+    anyio.run(snapshot, bench.work, bench.root / "snapshot")
+    assert "fine" in changes.files
+    assert "cannot be read" in str(changes.notes)
+    remove_tree(bench.work)
+
+
+def test_source_with_a_submodule(tmp_path):
+    inner, outer = tmp_path / "inner", tmp_path / "outer"
+    for folder in (inner, outer):
+        folder.mkdir()
+        git(folder, "init", "-q")
+        (folder / "file.txt").write_text("x\n")
+        git(folder, "add", ".")
+        git(folder, "commit", "-qm", "one")
+    commit = git(inner, "rev-parse", "HEAD")
+    git(outer, "update-index", "--add", "--cacheinfo", f"160000,{commit},module")
+    git(outer, "commit", "-qm", "two")
+    source = Source(kind=SourceKind.GIT, location=str(outer), commit=git(outer, "rev-parse", "HEAD"))
+    bench = Bench(tmp_path, make(source, tmp_path / "made"))
+    assert bench.changes().files == (), "its folder is empty on both sides"
+    (bench.work / "module").mkdir(exist_ok=True)
+    (bench.work / "module" / "new.txt").write_text("x\n")
+    changes = bench.changes()
+    assert "module/new.txt" in changes.files
+    assert b"+x" in changes.patch
+
+
+def test_excluded_path_is_the_same_however_it_is_written(bench):
+    apply_overlay(Setup(overlay=(OverlayFile(path="./a//b.md", content="x"),)), bench.work)
+    assert bench.changes(exclude=("./a//b.md",)).files == ()
+
+
+def test_failing_git_is_an_error_with_a_fix(bench):
+    broken = Prepared(folder=bench.prepared.folder, commit="0" * 40)
+
+    async def collect():
+        return await collect_changes(broken, bench.work, exclude=(), scratch=bench.root / "scratch")
+
+    with pytest.raises(MachineError) as raised:
+        anyio.run(collect)
+    assert raised.value.fix
+    assert not (bench.root / "scratch").exists()
+
+
 names = st.sampled_from(
-    ["keep.txt", "edit.txt", "gone.txt", "tool.sh", "folder/inner.txt", "new", "a b", "d/e/f", "-x"]
+    [
+        "keep.txt",
+        "edit.txt",
+        "gone.txt",
+        "tool.sh",
+        "folder/inner.txt",
+        "folder",
+        "edit.txt/x",
+        "new",
+        "a b",
+        "d/e/f",
+        "d",
+        "-x",
+    ]
 )
 contents = st.one_of(st.binary(max_size=40), st.text(alphabet="ab\n\r\t é", max_size=40).map(str.encode))
 edits = st.lists(
@@ -258,22 +443,30 @@ edits = st.lists(
 )
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(edits=edits)
-def test_pinned_commit_and_patch_give_the_final_files(edits):
+def test_pinned_commit_and_patch_give_the_final_files(prepared, edits):
     with tempfile.TemporaryDirectory() as name:
-        bench = Bench(Path(name))
+        bench = Bench(Path(name), prepared)
         for deed, path, content in edits:
-            target = bench.work / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            exists = target.is_symlink() or target.exists()
-            if deed == "delete" and exists:
-                target.unlink()
-            elif deed == "mode" and target.is_file() and not target.is_symlink():
-                target.chmod(0o755)
-            elif deed == "link" and not exists:
-                target.symlink_to("somewhere/else")
-            elif deed == "write" and not target.is_symlink():
-                target.write_bytes(content)
+            make_edit(bench.work / path, deed, content)
         expected = files_of(bench.work)
         assert files_of(bench.applied(bench.changes().patch)) == expected
+
+
+def make_edit(target: Path, deed: str, content: bytes) -> None:
+    for parent in target.parents:
+        if parent.is_symlink() or parent.is_file():
+            parent.unlink()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if deed == "mode" and target.is_file() and not target.is_symlink():
+        target.chmod(target.stat().st_mode ^ 0o111)
+        return
+    if target.is_dir() and not target.is_symlink():
+        shutil.rmtree(target)
+    if deed in ("delete", "link"):
+        target.unlink(missing_ok=True)
+    if deed == "link":
+        os.symlink(b"to/" + content.replace(b"\0", b""), target)
+    elif deed == "write" and not target.is_symlink():
+        target.write_bytes(content)

@@ -1,15 +1,16 @@
 """A few neutral places, each for one user at a time, always left empty."""
 
-import os
+import shutil
 import subprocess
 import sys
-import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
+from permissions import without_privileges
 
 from scylla.errors import MachineError
-from scylla.workspace.removal import remove_tree
 from scylla.workspace.slots import Slots
 
 
@@ -67,36 +68,81 @@ with Slots(pathlib.Path({str(tmp_path / "a")!r})).take() as slot:
         assert not workspace.exists()
 
 
-def test_removal_copes_with_modes_depth_and_links(tmp_path):
-    kept = tmp_path / "kept"
-    kept.mkdir()
-    (kept / "file").write_text("x")
-    top = tmp_path / "top"
-    folder = top
-    for _ in range(60):
-        folder = folder / ("d" * 80)
-        try:
-            folder.mkdir(parents=True)
-        except OSError:
-            break
-    (top / "link").symlink_to(kept)
-    (top / "closed").mkdir()
-    (top / "closed").chmod(0)
-    remove_tree(top)
-    assert not top.exists()
-    assert (kept / "file").exists()
-    remove_tree(top)
-    (tmp_path / "link").symlink_to(kept)
-    remove_tree(tmp_path / "link")
-    assert (kept / "file").exists()
+def test_threads_of_one_program_never_share_a_place(tmp_path):
+    slots = Slots(tmp_path / "a")
+    seen, together = [], Barrier(4)
+
+    def use():
+        with slots.take() as slot:
+            seen.append(slot.workspace)
+            together.wait(timeout=20)
+
+    with ThreadPoolExecutor(4) as threads:
+        for done in [threads.submit(use) for _ in range(4)]:
+            done.result(timeout=30)
+    assert sorted(path.parent.name for path in seen) == ["0", "1", "2", "3"]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may remove everything")
-def test_what_cannot_be_removed_is_named(tmp_path):
-    (tmp_path / "parent" / "child").mkdir(parents=True)
-    (tmp_path / "parent").chmod(0o500)
-    started = time.monotonic()
-    with pytest.raises(MachineError, match="child"):
-        remove_tree(tmp_path / "parent" / "child")
-    assert time.monotonic() - started < 5
-    (tmp_path / "parent").chmod(0o700)
+def test_lock_does_not_reach_the_processes_of_its_user(tmp_path):
+    """An agent's child that outlives it must not keep the place."""
+    slots = Slots(tmp_path / "a")
+    with slots.take() as slot:
+        child = subprocess.Popen(["sleep", "60"], close_fds=False)
+    try:
+        with slots.take() as again:
+            assert again == slot
+    finally:
+        child.kill()
+        child.wait()
+
+
+def test_place_that_an_agent_closed_is_emptied_and_its_workspace_kept():
+    with without_privileges() as folder:
+        slots = Slots(folder / "a")
+        with slots.take() as slot:
+            slot.workspace.mkdir()
+            (slot.workspace / "file").write_text("kept")
+            (slot.home / "closed").mkdir()
+            (slot.home / "closed" / "file").touch(0o400)
+            for closed in (slot.home / "closed", slot.home, slot.workspace):
+                closed.chmod(0)
+            slot.retire(folder / "done" / "1")
+        assert (folder / "done" / "1" / "file").read_text() == "kept"
+        with slots.take() as slot:
+            assert list(slot.home.iterdir()) == []
+        assert [path.name for path in (folder / "a").iterdir()] == ["0.lock"]
+
+
+@pytest.mark.parametrize("deed", ["removed", "file", "link", "all removed"])
+def test_workspace_that_the_agent_removed_or_replaced_is_empty(tmp_path, deed):
+    secret = tmp_path / "secret"
+    secret.mkdir(mode=0o755)
+    (secret / "file").write_text("not of the workspace")
+    with Slots(tmp_path / "a").take() as slot:
+        if deed == "file":
+            slot.workspace.write_text("x")
+        elif deed == "link":
+            slot.workspace.symlink_to(secret)
+        elif deed == "all removed":
+            shutil.rmtree(slot.workspace.parent)
+        slot.retire(tmp_path / "done" / "1")
+    assert not (tmp_path / "done" / "1").is_symlink()
+    assert list((tmp_path / "done" / "1").iterdir()) == []
+    assert (secret / "file").exists()
+
+
+def test_what_a_killed_removal_left_is_removed_by_the_next_user(tmp_path):
+    (tmp_path / "a" / "0.left-abc" / "deep").mkdir(parents=True)
+    (tmp_path / "a" / "00").mkdir()
+    with Slots(tmp_path / "a").take():
+        assert not (tmp_path / "a" / "0.left-abc").exists()
+    assert (tmp_path / "a" / "00").exists()
+
+
+def test_taken_destination_is_an_error_with_a_fix(tmp_path):
+    (tmp_path / "done" / "full").mkdir(parents=True)
+    with Slots(tmp_path / "a").take() as slot:
+        slot.workspace.mkdir()
+        with pytest.raises(MachineError) as raised:
+            slot.retire(tmp_path / "done")
+    assert raised.value.fix

@@ -2,53 +2,16 @@
 
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import anyio
 import pytest
+from repositories import SECRET, git, make, pinned, plain
 
 from scylla.domain.case import Source, SourceKind
 from scylla.errors import UsageError
 from scylla.workspace.copies import copy
 from scylla.workspace.prepare import prepare
-
-SECRET = "a-later-secret-solution"
-
-
-def git(folder: Path, *arguments: str) -> str:
-    env = {"PATH": os.environ["PATH"], "HOME": str(folder), "GIT_CONFIG_NOSYSTEM": "1"}
-    for role in ("AUTHOR", "COMMITTER"):
-        env |= {f"GIT_{role}_NAME": "A", f"GIT_{role}_EMAIL": "a@b"}
-    command = ["git", "-c", "init.defaultBranch=main", "-c", "safe.directory=*", *arguments]
-    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=True).stdout.strip()
-
-
-@pytest.fixture
-def origin(tmp_path):
-    """Three commits, the second pinned; a tag, a side branch and a later solution beside it."""
-    folder = tmp_path / "the-origin"
-    folder.mkdir()
-    git(folder, "init", "-q")
-    for text in ("one\n", "two\n", f"{SECRET}\n"):
-        (folder / "file.txt").write_text(text)
-        git(folder, "add", ".")
-        git(folder, "commit", "-qm", f"Say {text.strip()}")
-    git(folder, "tag", "-a", "v1", "-m", "tagged", "HEAD~1")
-    git(folder, "branch", "side", "HEAD~1")
-    return folder
-
-
-def pinned(origin: Path) -> str:
-    return git(origin, "rev-parse", "HEAD~1")
-
-
-def make(source: Source, folder: Path):
-    return anyio.run(prepare, source, folder)
-
-
-def plain(folder: Path) -> Source:
-    return Source(kind=SourceKind.FOLDER, location=str(folder), commit=None)
 
 
 @pytest.fixture(params=["folder", "path", "file-url", "bundle"])
