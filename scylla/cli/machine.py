@@ -87,6 +87,12 @@ def search_path(env: Mapping[str, str]) -> str:
     return os.pathsep.join(entries) or os.defpath
 
 
+def network_variables(env: Mapping[str, str]) -> Mapping[str, str]:
+    """What git needs to reach a URL as the person does: home, ssh agent, proxies, certificates."""
+    names = {"HOME", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO", "CURL_CA_BUNDLE"}
+    return {name: value for name, value in env.items() if name in names or name.lower().endswith("_proxy")}
+
+
 def proxy_for(url: str) -> str | None:
     """The HTTP proxy the environment names for a URL."""
     parts = urlsplit(url)

@@ -18,7 +18,7 @@ from rich.console import Console
 from scylla.adapters.cli import Adapter, InstalledCli
 from scylla.adapters.registry import ADAPTERS
 from scylla.cli.credentials import REMEDIES, STAGED_FOLDER, Login, ensure_credentials, require_lasting
-from scylla.cli.machine import find_binary, probe_cli, proxy_for, search_path, work_folder
+from scylla.cli.machine import find_binary, network_variables, probe_cli, proxy_for, search_path, work_folder
 from scylla.cli.output import command_again, say
 from scylla.cli.plan_view import show_plan
 from scylla.cli.progress import TerminalProgress
@@ -205,7 +205,7 @@ async def _sit(plan: Plan, store: Store, machine: Machine, arguments: argparse.N
             judge_slots=Slots(work / "b"),
             ungraded=ungraded,
             scratch=scratch,
-            prepared=await prepare_cases(plan.cases, work / "sources", progress),
+            prepared=await prepare_cases(plan.cases, work / "sources", progress, network=network_variables(os.environ)),
             search_path=search_path(os.environ),
             is_root=os.getuid() == 0,
             limits=_limits(arguments, offline=machine.login is None),

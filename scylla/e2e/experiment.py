@@ -22,12 +22,14 @@ from scylla.workspace.prepare import Prepared, prepare
 from scylla.workspace.removal import remove_tree
 
 
-async def prepare_cases(cases: Sequence[Case], folder: Path, progress: Progress) -> Mapping[str, Prepared]:
-    """The pinned source of each case, by case id; made once and reused."""
+async def prepare_cases(
+    cases: Sequence[Case], folder: Path, progress: Progress, *, network: Mapping[str, str] | None = None
+) -> Mapping[str, Prepared]:
+    """The pinned source of each case, by case id; made once and reused. `network` is for sources that are URLs."""
     prepared = {}
     for case in cases:
         progress.note(f"preparing the workspace of {case.id}")
-        prepared[case.id] = await prepare(case.source, folder / case.digest[:16])
+        prepared[case.id] = await prepare(case.source, folder / case.digest[:16], network=network)
     return prepared
 
 

@@ -35,37 +35,54 @@ class GitError(Exception):
     """A git command failed; the message is what it said."""
 
 
-async def git(*arguments: str, cwd: Path, stdin: bytes = b"", stdout: Path | None = None) -> bytes:
+async def git(
+    *arguments: str,
+    cwd: Path,
+    stdin: bytes = b"",
+    stdout: Path | None = None,
+    env: Mapping[str, str] | None = None,
+) -> bytes:
     """The output of one git command (empty when it goes to the file `stdout`).
 
-    GitError when it fails, MachineError when there is no git.
+    `env` is added to our own environment. GitError when it fails, MachineError when there is no git.
     """
-    done = await try_git(*arguments, cwd=cwd, stdin=stdin, stdout=stdout)
+    done = await try_git(*arguments, cwd=cwd, stdin=stdin, stdout=stdout, env=env)
     if done.exit_code != 0:
         said = done.error or done.stderr.decode(errors="replace").strip()
         raise GitError(f"git {arguments[0]}: {said[-600:]}")
     return done.stdout
 
 
-async def try_git(*arguments: str, cwd: Path, stdin: bytes = b"", stdout: Path | None = None) -> Captured:
+async def try_git(
+    *arguments: str,
+    cwd: Path,
+    stdin: bytes = b"",
+    stdout: Path | None = None,
+    env: Mapping[str, str] | None = None,
+) -> Captured:
     """How one git command ended; its failure is a value."""
     program = shutil.which("git")
     if program is None:
         raise MachineError("git is not installed", fix="install it with your package manager")
     return await run_captured(
-        [program, *arguments], cwd=cwd, env=_environment(), timeout_s=_TIMEOUT_S, stdin=stdin, stdout=stdout
+        [program, *arguments],
+        cwd=cwd,
+        env={**(env or {}), **_environment()} | {"HOME": (env or {}).get("HOME", "/nonexistent")},
+        timeout_s=_TIMEOUT_S,
+        stdin=stdin,
+        stdout=stdout,
     )
 
 
 def _environment() -> Mapping[str, str]:
     env = {
         "PATH": os.defpath,
-        "HOME": "/nonexistent",
         "LC_ALL": "C",
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_ATTR_NOSYSTEM": "1",
         "GIT_TERMINAL_PROMPT": "0",
+        "GIT_SSH_COMMAND": "ssh -o BatchMode=yes",
         "GIT_CONFIG_COUNT": str(len(_CONFIGURATION)),
     }
     for number, (key, value) in enumerate(_CONFIGURATION.items()):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,8 +30,10 @@ class Prepared:
     commit: str
 
 
-async def prepare(source: Source, folder: Path) -> Prepared:
+async def prepare(source: Source, folder: Path, *, network: Mapping[str, str] | None = None) -> Prepared:
     """The source as a repository below `folder`; reused when an earlier call has made it.
+
+    `network` are the variables with which a git URL is reached: the person's home, ssh agent, proxies, certificates.
 
     There are no remotes, tags, other branches, reflogs or objects beyond the commit's history, and nothing names the
     place it came from. UsageError when the source cannot be read or does not have the commit.
@@ -39,7 +43,7 @@ async def prepare(source: Source, folder: Path) -> Prepared:
     building = folder.with_name(f"{folder.name}.{secrets.token_hex(4)}")
     building.mkdir(parents=True)
     try:
-        commit = await _build(source, building)
+        commit = await _build(source, building, network or {})
         (building / _READY).write_text(f"{commit}\n")
         # What another program has put there in the meantime may be in use already, so it stays.
         if (made := await _made_earlier(folder)) is not None:
@@ -61,7 +65,7 @@ async def _made_earlier(folder: Path) -> Prepared | None:
     return prepared if head.stdout.decode().strip() == prepared.commit else None
 
 
-async def _build(source: Source, building: Path) -> str:
+async def _build(source: Source, building: Path, network: Mapping[str, str]) -> str:
     project = building / "project"
     await git("init", "--quiet", "--template=", "project", cwd=building)
     await git("config", "user.name", IDENTITY[0], cwd=project)
@@ -72,10 +76,11 @@ async def _build(source: Source, building: Path) -> str:
     try:
         if source.commit is None:
             return await _snapshot_folder(Path(source.location), project)
-        return await _history(source, source.commit, building, project)
+        await _fetch(source, source.commit, building, network)
+        return await _history(building, project)
     except GitError as error:
         raise UsageError(
-            f"the source {source.location} cannot be prepared: {error}",
+            _without_password(f"the source {source.location} cannot be prepared: {error}"),
             fix="check the source and the hash in test.yaml; try `git clone` on it",
         ) from error
 
@@ -96,8 +101,8 @@ async def _snapshot_folder(origin: Path, project: Path) -> str:
     return await _finish(project)
 
 
-async def _history(source: Source, commit: str, building: Path, project: Path) -> str:
-    """Everything is fetched elsewhere first, so that nothing but the commit's own history gets here."""
+async def _fetch(source: Source, commit: str, building: Path, network: Mapping[str, str]) -> None:
+    """Bring the commit, and whatever comes with it, to a mirror beside the project."""
     await git("init", "--quiet", "--bare", "--template=", "mirror", cwd=building)
     mirror = building / "mirror"
     location = source.location
@@ -105,23 +110,32 @@ async def _history(source: Source, commit: str, building: Path, project: Path) -
         # A bare repository has no top level and is asked by its own path.
         top = await try_git("rev-parse", "--show-toplevel", cwd=Path(location))
         location = top.stdout.decode().rstrip("\n") or location
-    asked = await try_git(
-        "fetch", "--quiet", "--no-tags", _SAFE_UPLOAD, location, f"{commit}:refs/heads/main", cwd=mirror
-    )
+    is_local = source.kind is not SourceKind.GIT or location.startswith(("/", "file:"))
+    fetch = ("fetch", "--quiet", *((_SAFE_UPLOAD,) if is_local else ()))
+    asked = await try_git(*fetch, "--no-tags", location, f"{commit}:refs/heads/main", cwd=mirror, env=network)
     if asked.exit_code != 0:
         # Not every server gives out a commit by its hash: take all branches and tags and look for it.
-        await git("fetch", "--quiet", _SAFE_UPLOAD, location, "+refs/*:refs/source/*", cwd=mirror)
+        await git(*fetch, location, "+refs/*:refs/source/*", cwd=mirror, env=network)
         if (await try_git("cat-file", "-e", f"{commit}^{{commit}}", cwd=mirror)).exit_code != 0:
             raise GitError(f"there is no commit {commit} in it")
         # The hash of an annotated tag means the commit that it names.
         commit = (await git("rev-parse", f"{commit}^{{commit}}", cwd=mirror)).decode().strip()
         await git("update-ref", "refs/heads/main", commit, cwd=mirror)
+
+
+async def _history(building: Path, project: Path) -> str:
+    """Take nothing but the commit's own history from the mirror."""
+    mirror = building / "mirror"
     await git("fetch", "--quiet", "--no-tags", str(mirror), "refs/heads/main:refs/heads/fetched", cwd=project)
-    await git("update-ref", "refs/heads/main", commit, cwd=project)
+    await git("update-ref", "refs/heads/main", "refs/heads/fetched", cwd=project)
     await git("update-ref", "-d", "refs/heads/fetched", cwd=project)
     await git("reset", "--quiet", "--hard", "main", cwd=project)
     await anyio.to_thread.run_sync(remove_tree, mirror)
     return await _finish(project)
+
+
+def _without_password(text: str) -> str:
+    return re.sub(r"(://)[^/@\s]+@", r"\1", text)
 
 
 async def _finish(project: Path) -> str:

@@ -8,6 +8,7 @@ import shutil
 import stat
 from pathlib import Path
 
+_PART_BYTES = 2**20
 _MACHINE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE})
 
 
@@ -55,9 +56,30 @@ def _copy_file(entry: os.DirEntry[str], copied: str) -> None:
     if stat.S_ISLNK(found.st_mode):
         os.symlink(os.readlink(entry.path), copied)  # noqa: PTH115, PTH211 (Path would tidy the text of the link)
     elif stat.S_ISREG(found.st_mode):
-        shutil.copyfile(entry.path, copied, follow_symlinks=False)
+        _copy_content(entry.path, copied, found)
         Path(copied).chmod(stat.S_IMODE(found.st_mode) & 0o777)
         os.utime(copied, ns=(found.st_atime_ns, found.st_mtime_ns))
+
+
+def _copy_content(source: str, copied: str, found: os.stat_result) -> None:
+    """Holes stay holes: a file of a few blocks must not fill the disk when it is copied."""
+    if found.st_blocks * 512 >= found.st_size or not hasattr(os, "SEEK_DATA"):
+        shutil.copyfile(source, copied, follow_symlinks=False)
+        return
+    with Path(source).open("rb") as original, Path(copied).open("wb") as copy:
+        copy.truncate(found.st_size)
+        end = 0
+        while end < found.st_size:
+            try:
+                start = os.lseek(original.fileno(), end, os.SEEK_DATA)
+            except OSError:  # nothing but a hole up to the end
+                return
+            end = os.lseek(original.fileno(), start, os.SEEK_HOLE)
+            original.seek(start)
+            copy.seek(start)
+            while start < end and (part := original.read(min(_PART_BYTES, end - start))):
+                copy.write(part)
+                start += len(part)
 
 
 def fingerprint(folder: Path) -> frozenset[tuple[str, int, int, int, int]]:

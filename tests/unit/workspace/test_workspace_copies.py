@@ -9,6 +9,7 @@ from repositories import git, plain
 from scylla.errors import MachineError
 from scylla.workspace.copies import copy
 from scylla.workspace.prepare import prepare
+from scylla.workspace.trees import copy_tree
 
 
 @pytest.fixture
@@ -51,3 +52,20 @@ def test_place_that_cannot_be_written_is_an_error_with_a_fix(prepared, tmp_path)
     with pytest.raises(MachineError) as raised:
         anyio.run(copy, prepared, tmp_path / "file")
     assert raised.value.fix
+
+
+def test_holes_of_a_file_take_no_space_in_the_copy(tmp_path):
+    (tmp_path / "work").mkdir()
+    with (tmp_path / "work" / "sparse").open("wb") as file:
+        file.write(b"start")
+        file.seek(300 * 2**20)
+        file.write(b"middle")
+        file.truncate(600 * 2**20)
+    copy_tree(tmp_path / "work", tmp_path / "copy")
+    copied = tmp_path / "copy" / "sparse"
+    assert copied.stat().st_size == 600 * 2**20
+    assert copied.stat().st_blocks * 512 < 10 * 2**20
+    with copied.open("rb") as file:
+        assert file.read(5) == b"start"
+        file.seek(300 * 2**20)
+        assert file.read(8) == b"middle\0\0"
