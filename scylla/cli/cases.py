@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from rich.console import Console
 from rich.table import Table
 
+from scylla.cli.console import open_console, plain
 from scylla.cli.output import print_json, stop_on_errors
 from scylla.config.cases import load_cases
 from scylla.errors import EXIT_OK
@@ -39,12 +39,12 @@ def execute(arguments: argparse.Namespace) -> int:
     for case in loaded.cases:
         rubric = case.rubric
         table.add_row(
-            case.id,
-            case.name,
-            case.language,
+            plain(case.id),
+            plain(case.name),
+            plain(case.language),
             str(len(rubric.items)),
             str(len(rubric.check_items)),
             f"{case.timeout_s:g} s",
         )
-    Console(file=sys.stdout).print(table)
+    open_console(sys.stdout).print(table)
     return EXIT_OK

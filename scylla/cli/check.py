@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
+from pathlib import Path
 
 from scylla.cli.output import print_json, say, show_problems
 from scylla.config.cases import load_cases
@@ -14,15 +15,14 @@ from scylla.errors import EXIT_OK, EXIT_USAGE
 
 def execute(arguments: argparse.Namespace) -> int:
     """0 when no error was found (warnings are shown), 2 otherwise."""
-    tier_folders = [path for path in arguments.paths if available_tiers(path)] if arguments.paths else []
-    loaded = load_cases([path for path in arguments.paths if path not in tier_folders])
+    tiers_in = {path: _tiers_in(path) for path in arguments.paths}
+    loaded = load_cases([path for path, tiers in tiers_in.items() if not tiers])
     problems: list[Problem] = list(loaded.problems)
     subtests = 0
-    for folder in tier_folders:
-        for tier_id in available_tiers(folder):
-            tier = load_tier(tier_id, folder)
-            problems += tier.problems
-            subtests += len(tier.subtests)
+    for folder, tier_id in dict.fromkeys(tier for tiers in tiers_in.values() for tier in tiers):
+        tier = load_tier(tier_id, folder)
+        problems += tier.problems
+        subtests += len(tier.subtests)
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
     if arguments.json:
         print_json(
@@ -35,6 +35,15 @@ def execute(arguments: argparse.Namespace) -> int:
         )
     else:
         show_problems(problems)
-        found = f"{len(loaded.cases)} usable case(s)" + (f", {subtests} subtest(s)" if tier_folders else "")
+        found = f"{len(loaded.cases)} usable case(s)" + (f", {subtests} subtest(s)" if any(tiers_in.values()) else "")
         say(f"{found}; {errors} error(s), {len(problems) - errors} warning(s)")
     return EXIT_USAGE if errors else EXIT_OK
+
+
+def _tiers_in(path: Path) -> list[tuple[Path, str]]:
+    """The tiers of a folder of tiers, or the tier whose folder it is, each with the folder of its tiers."""
+    whole = path.resolve()
+    if tiers := available_tiers(whole):
+        return [(whole, tier_id) for tier_id in tiers]
+    tier_id = whole.name.upper()
+    return [(whole.parent, tier_id)] if tier_id in available_tiers(whole.parent) else []

@@ -15,11 +15,11 @@ from functools import partial
 from pathlib import Path
 
 import anyio
-from rich.console import Console
 from rich.table import Table
 
 from scylla.adapters.cli import Adapter
 from scylla.adapters.registry import ADAPTERS
+from scylla.cli.console import open_console, plain
 from scylla.cli.credentials import find_login
 from scylla.cli.machine import PROJECT, find_binary, probe_cli, work_folder
 from scylla.cli.output import print_json, say
@@ -59,11 +59,13 @@ def execute(arguments: argparse.Namespace) -> int:
         print_json({"ok": not missing, "findings": [asdict(finding) for finding in findings]})
     else:
         table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+        for _ in range(2):
+            table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
         for finding in findings:
-            style = _STYLES[finding.state]
             text = f"{finding.text}\n→ {finding.fix}" if finding.fix else finding.text
-            table.add_row(f"[{style}]{finding.state}[/]", finding.what, text)
-        Console(stderr=True).print(table)
+            table.add_row(plain(finding.state, style=_STYLES[finding.state]), finding.what, plain(text))
+        open_console(sys.stderr).print(table)
         say("Experiments can run." if not missing else f"{len(missing)} thing(s) missing.")
     return EXIT_MACHINE if missing else EXIT_OK
 
@@ -127,8 +129,10 @@ def _work(chosen: Path | None) -> Finding:
 
 
 def _disk(what: str, folder: Path, fix: str) -> Finding:
-    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    if not os.access(existing, os.W_OK):
+    existing = next(parent for parent in (folder, *folder.parents) if os.access(parent, os.F_OK))
+    if not existing.is_dir():
+        return Finding(what=what, state="missing", text=f"{existing} is no folder", fix=fix)
+    if not os.access(existing, os.W_OK | os.X_OK):
         return Finding(what=what, state="missing", text=f"{existing} cannot be written", fix=fix)
     free_bytes = shutil.disk_usage(existing).free
     text = f"{folder}, {free_bytes / 2**30:.1f} GiB free"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -23,10 +25,12 @@ def printable(text: str) -> str:
 
 
 def print_json(document: object) -> None:
-    """One JSON document for programs."""
-    json.dump(document, sys.stdout, indent=2, ensure_ascii=False, allow_nan=False)
-    sys.stdout.write("\n")
+    """One JSON document for programs, in UTF-8 whatever the locale."""
+    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
     sys.stdout.flush()
+    # What UTF-8 cannot hold (half of a surrogate pair) becomes an escape, which JSON reads as the same.
+    sys.stdout.buffer.write(f"{text}\n".encode("utf-8", "backslashreplace"))
+    sys.stdout.buffer.flush()
 
 
 def show_error(error: ScyllaError) -> None:
@@ -60,12 +64,16 @@ def stop_on_errors(problems: Sequence[Problem]) -> None:
 
 
 def command_again(argv: Sequence[str]) -> str:
-    """The command line that continues this one: the same without `--fresh`."""
+    """The command line that continues this one: the same program, the same words without `--fresh`."""
     program = Path(sys.argv[0])
-    start = ["python", _from_here(program)] if program.suffix == ".py" else ["scylla"]
     words = [word for word in argv if word != "--fresh"]
-    if program.suffix == ".py" and words[:1] == ["run"]:
-        words = words[1:]
+    if program.name == "__main__.py":
+        start = [_as_typed("python", Path(sys.executable)), "-m", "scylla"]
+    elif program.suffix == ".py":
+        start = [_as_typed("python", Path(sys.executable)), _from_here(program)]
+        words = words[1:] if words[:1] == ["run"] else words
+    else:
+        start = [_as_typed("scylla", program)]
     return shlex.join([*start, *words])
 
 
@@ -87,6 +95,14 @@ def span(duration_s: float | None) -> str:
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {seconds:02d} s"
 
 
+def _as_typed(name: str, program: Path) -> str:
+    """The name alone where the shell finds that very program under it."""
+    found = shutil.which(name)
+    same = found is not None and Path(os.path.abspath(found)) == Path(os.path.abspath(program))  # noqa: PTH100
+    return name if same else _from_here(program)
+
+
 def _from_here(path: Path) -> str:
-    here = Path.cwd()
-    return str(path.resolve().relative_to(here)) if path.resolve().is_relative_to(here) else str(path)
+    """The path from the current folder when it lies below it. Links are kept: a Python's link is what finds its venv."""
+    whole, here = Path(os.path.abspath(path)), Path.cwd()  # noqa: PTH100
+    return str(whole.relative_to(here)) if whole.is_relative_to(here) else str(whole)

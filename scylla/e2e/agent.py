@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from scylla.adapters.cli import CliRequest
 from scylla.domain.plan import RunKey
 from scylla.domain.record import Attempt
 from scylla.e2e.parts import Parts
-from scylla.e2e.session import Ended, run_session
+from scylla.e2e.session import Ended, basic_request, run_session
 from scylla.e2e.sitting import Sitting
 from scylla.gateway.gateway import Session
 from scylla.workspace.copies import copy
@@ -63,22 +63,11 @@ async def _run_agent(key: RunKey, number: int, slot: Slot, parts: Parts, sitting
     apply_overlay(setup, slot.workspace)
 
     def request(session: Session) -> CliRequest:
-        return CliRequest(
-            cli=parts.cli,
-            prompt_file=prompt_file,
-            workspace=slot.workspace,
-            home=slot.home,
-            temp=slot.temp,
-            search_path=parts.search_path,
-            base_url=session.base_url,
-            login_kind=parts.login_kind,
-            placeholder=session.placeholder,
-            model=parts.plan.conditions.model,
+        return replace(
+            basic_request(session, slot, prompt_file, model=parts.plan.conditions.model, parts=parts),
             system_prompt=setup.system_prompt,
             system_prompt_text=setup.system_prompt_text,
             max_cost_usd=case.max_cost_usd,
-            max_retries=parts.limits.cli_retries,
-            is_root=parts.is_root,
         )
 
     return await run_session(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scylla.adapters.cli import CliRequest
@@ -13,7 +13,7 @@ from scylla.domain.record import Attempt, Grading, RunRecord, Verdict
 from scylla.domain.tier import SystemPrompt
 from scylla.e2e.agent import attempt_folder
 from scylla.e2e.parts import Parts
-from scylla.e2e.session import Ended, run_session
+from scylla.e2e.session import Ended, basic_request, run_session
 from scylla.e2e.sitting import Sitting
 from scylla.gateway.gateway import Session
 from scylla.judge.prompt import JUDGE_SYSTEM_PROMPT, judge_prompt, verdict_schema
@@ -98,23 +98,12 @@ async def _run_judge(key: RunKey, model: str, prompt_file: Path, slot: Slot, par
     slot.workspace.mkdir(exist_ok=True)
 
     def request(session: Session) -> CliRequest:
-        return CliRequest(
-            cli=parts.cli,
-            prompt_file=prompt_file,
-            workspace=slot.workspace,
-            home=slot.home,
-            temp=slot.temp,
-            search_path=parts.search_path,
-            base_url=session.base_url,
-            login_kind=parts.login_kind,
-            placeholder=session.placeholder,
-            model=model,
+        return replace(
+            basic_request(session, slot, prompt_file, model=model, parts=parts),
             system_prompt=SystemPrompt.CUSTOM,
             system_prompt_text=JUDGE_SYSTEM_PROMPT,
             tools=(),
             answer_schema=verdict_schema(case.rubric.judge_items),
-            max_retries=parts.limits.cli_retries,
-            is_root=parts.is_root,
         )
 
     return await run_session(

@@ -10,6 +10,7 @@ from pathlib import Path
 from scylla.adapters.cli import CliRequest, CliResult
 from scylla.domain.outcome import Outcome
 from scylla.domain.process import Finished, ProviderAnswer
+from scylla.domain.tier import SystemPrompt
 from scylla.domain.usage import Spend
 from scylla.e2e.parts import Parts
 from scylla.e2e.sitting import Sitting
@@ -18,6 +19,7 @@ from scylla.gateway.exchange import Exchange, is_message, is_success
 from scylla.gateway.gateway import Session
 from scylla.gateway.relay import CLIENT_GONE
 from scylla.gateway.upstream import Upstream
+from scylla.workspace.slots import Slot
 
 _ERROR_TEXT_BYTES = 4000
 _STATUS_OF_ERROR = {
@@ -39,6 +41,25 @@ class Ended:
     finished: Finished
     spend: Spend
     retry_after_s: float | None
+
+
+def basic_request(session: Session, slot: Slot, prompt_file: Path, *, model: str, parts: Parts) -> CliRequest:
+    """What every start of the CLI needs, with the CLI's own system prompt and tools."""
+    return CliRequest(
+        cli=parts.cli,
+        prompt_file=prompt_file,
+        workspace=slot.workspace,
+        home=slot.home,
+        temp=slot.temp,
+        search_path=parts.search_path,
+        base_url=session.base_url,
+        login_kind=parts.login_kind,
+        placeholder=session.placeholder,
+        model=model,
+        system_prompt=SystemPrompt.DEFAULT,
+        max_retries=parts.limits.cli_retries,
+        is_root=parts.is_root,
+    )
 
 
 async def run_session(

@@ -24,7 +24,7 @@ def report_document(meta: ExperimentMeta, summary: Summary, *, again: str) -> di
         "runs_per_subtest": meta.runs_per_subtest,
         "cases": [{"id": case.id, "name": case.name, "digest": case.digest} for case in meta.cases],
         "subtests": [asdict(subtest) for subtest in meta.subtests],
-        "continue_with": again,
+        "continue_with": again or None,
         "gaps": _waiting(summary, State.GAP),
         "unscored": _waiting(summary, State.UNSCORED),
         "totals": {

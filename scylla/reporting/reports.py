@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import tempfile
+import re
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 import jinja2
 
 from scylla.domain.experiment import ExperimentMeta
 from scylla.domain.record import RunRecord
-from scylla.errors import StoreError
+from scylla.domain.usage import Tokens
 from scylla.reporting.document import report_document
 from scylla.reporting.tables import (
     CRITERIA_COLUMNS,
@@ -25,8 +24,13 @@ from scylla.reporting.tables import (
     run_rows,
 )
 from scylla.stats.summary import GroupSummary, Summary
+from scylla.store.files import write_whole
 
 OFFLINE_WARNING = "Offline model: no real model was asked; scores and costs say nothing about any agent."
+_MOST_CHARACTERS = 400
+_WIDEST_PADDING = 40
+_SEPARATOR = re.compile(r":?-+:?")
+_BETWEEN_CELLS = re.compile(r"(?<!\\)\|")
 
 
 def write_reports(
@@ -34,7 +38,7 @@ def write_reports(
 ) -> tuple[Path, ...]:
     """Write every report into the experiment folder and return their paths; each appears whole or not at all.
 
-    `again` is the command that continues the experiment.
+    `again` is the command that continues the experiment, empty when it is not known.
     """
     texts = {
         "report.md": markdown_report(meta, summary, again=again),
@@ -42,12 +46,12 @@ def write_reports(
             report_document(meta, summary, again=again), indent=2, ensure_ascii=False, allow_nan=False
         )
         + "\n",
-        "runs.csv": csv_text(RUN_COLUMNS, run_rows(meta, summary)),
+        "runs.csv": csv_text(RUN_COLUMNS, run_rows(meta, records, summary)),
         "judges.csv": csv_text(JUDGE_COLUMNS, judge_rows(meta, records)),
         "criteria.csv": csv_text(CRITERIA_COLUMNS, criteria_rows(meta, records)),
     }
     for name, text in texts.items():
-        _write_whole(folder / name, text)
+        write_whole(folder / name, text)
     return tuple(folder / name for name in texts)
 
 
@@ -60,15 +64,57 @@ def markdown_report(meta: ExperimentMeta, summary: Summary, *, again: str) -> st
         undefined=jinja2.StrictUndefined,
         autoescape=False,  # noqa: S701 - this is Markdown; the `cell` filter escapes what others wrote
     )
-    environment.filters |= {"cell": cell, "usd": usd, "number": number, "seconds": seconds, "share": share}
+    filters = (cell, usd, number, seconds, share, cost_of_pass, tokens, outcomes, moment, console)
+    environment.filters |= {filter_.__name__: filter_ for filter_ in filters}
     template = environment.get_template("report.md.j2")
-    return template.render(meta=meta, summary=summary, again=again, offline_warning=OFFLINE_WARNING, cop=cost_of_pass)
+    return aligned(template.render(meta=meta, summary=summary, again=again, offline_warning=OFFLINE_WARNING))
+
+
+def aligned(markdown: str) -> str:
+    """The text with the columns of its tables padded; a cell wider than most is left to stick out."""
+    done: list[str] = []
+    table: list[list[str]] = []
+    fence = ""
+    for line in (*markdown.split("\n"), ""):
+        if fence:
+            fence = "" if line == fence else fence
+            done.append(line)
+            continue
+        if line.startswith("```"):
+            fence = line[: len(line) - len(line.lstrip("`"))]
+        if line.startswith("|"):
+            table.append([part.strip() for part in _BETWEEN_CELLS.split(line)[1:-1]])
+            continue
+        done += _padded(table)
+        table = []
+        done.append(line)
+    return "\n".join(done).rstrip("\n") + "\n"
+
+
+def _padded(table: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(3, *(min(len(text), _WIDEST_PADDING) for text in column)) for column in zip(*table, strict=True)]
+    is_right = [any(text.endswith("-:") for text in column) for column in zip(*table, strict=True)]
+    lines = []
+    for row in table:
+        texts = []
+        for text, width, right in zip(row, widths, is_right, strict=True):
+            if _SEPARATOR.fullmatch(text) and len(text) > 2:
+                texts.append("-" * (width - 1) + ":" if right else "-" * width)
+            else:
+                texts.append(text.rjust(width) if right else text.ljust(width))
+        lines.append(f"| {' | '.join(texts)} |")
+    return lines
 
 
 def cell(text: object) -> str:
-    """Text from anywhere, safe in one cell of a Markdown table; control and direction characters become spaces."""
+    """Text from anywhere, safe in one cell of a Markdown table: one line, nothing that acts, cut when it is very long.
+
+    Control and direction characters become spaces.
+    """
     printable = "".join(character if character.isprintable() else " " for character in str(text))
     flat = " ".join(printable.split())
+    if len(flat) > _MOST_CHARACTERS:
+        flat = f"{flat[: _MOST_CHARACTERS - 1]}…"
     for character, safe in (
         ("&", "&amp;"),
         ("\\", "&#92;"),
@@ -77,6 +123,7 @@ def cell(text: object) -> str:
         ("|", "\\|"),
         ("`", "'"),
         ("[", "\\["),
+        ("*", "\\*"),
     ):
         flat = flat.replace(character, safe)
     return flat
@@ -84,7 +131,9 @@ def cell(text: object) -> str:
 
 def usd(cost_usd: float | None) -> str:
     """An amount; `?` when it is not known."""
-    return "?" if cost_usd is None else f"${cost_usd:.4f}"
+    if cost_usd is None:
+        return "?"
+    return f"${cost_usd:,.2f}" if cost_usd >= 10 else f"${cost_usd:.4f}"
 
 
 def number(value: float | None) -> str:
@@ -109,32 +158,23 @@ def cost_of_pass(group: GroupSummary) -> str:
     return "-" if group.pass_rate is None else usd(group.cost_of_pass_usd)
 
 
-def _write_whole(path: Path, text: str) -> None:
-    """Put `text` (UTF-8) at `path`, durably and whole; nothing is left beside it when that fails."""
-    beside: Path | None = None
-    try:
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        beside = Path(name)
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fchmod(file.fileno(), 0o644)
-            os.fsync(file.fileno())
-        beside.replace(path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise StoreError(
-            f"{path} cannot be written: {error.strerror or error}", fix="free some space and call: scylla report DIR"
-        ) from error
-    finally:
-        if beside is not None:
-            with contextlib.suppress(OSError):
-                beside.unlink(missing_ok=True)
+def tokens(counts: Tokens) -> str:
+    """The four kinds, as four cells."""
+    kinds = (counts.input_tokens, counts.output_tokens, counts.cache_creation_tokens, counts.cache_read_tokens)
+    return " | ".join(f"{count:,}" for count in kinds)
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def outcomes(counts: Sequence[tuple[str, int]]) -> str:
+    """How often agents ended how; `-` when none has."""
+    return ", ".join(f"{count} {outcome.replace('_', ' ')}" for outcome, count in counts) or "-"
+
+
+def moment(iso: str) -> str:
+    """A time as people write it, to the second."""
+    return f"{datetime.fromisoformat(iso):%Y-%m-%d %H:%M:%S %Z}"
+
+
+def console(command: str) -> str:
+    """A command as a block of its own, whatever is in it."""
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", command)), default=0))
+    return f"{fence}console\n{command}\n{fence}"

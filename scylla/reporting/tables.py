@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
+from statistics import median
 
 from scylla.domain.experiment import ExperimentMeta
 from scylla.domain.record import RunRecord, Verdict
 from scylla.domain.rubric import Rubric
-from scylla.domain.score import grade_of, score_run
+from scylla.domain.score import ItemMark, Score, grade_of, score_run
 from scylla.stats.summary import RunSummary, Summary
 
 RUN_COLUMNS = (
@@ -51,9 +52,10 @@ def _plain(value: object) -> object:
     return value
 
 
-def run_rows(meta: ExperimentMeta, summary: Summary) -> list[Row]:
+def run_rows(meta: ExperimentMeta, records: Sequence[RunRecord], summary: Summary) -> list[Row]:
     """One row for each run with a result; costs are agent and judges together."""
-    return [_run_row(meta, run) for run in summary.runs if run.attempt is not None]
+    of_key = {record.key: record for record in records}
+    return [_run_row(meta, run, of_key[run.key]) for run in summary.runs if run.attempt is not None]
 
 
 def judge_rows(meta: ExperimentMeta, records: Sequence[RunRecord]) -> list[Row]:
@@ -62,15 +64,14 @@ def judge_rows(meta: ExperimentMeta, records: Sequence[RunRecord]) -> list[Row]:
     for record in records:
         rubric = meta.case(record.key.case_id).rubric
         for verdict in record.verdicts:
-            checks = () if record.grading is None else record.grading.marks
-            score = score_run(rubric, checks=checks, verdicts=[verdict.marks]) if verdict.is_valid else None
+            score = _score_of(verdict.marks, record, rubric) if verdict.is_valid else None
             rows.append(
                 {
                     **_keys(meta, record.key.case_id, record),
                     "judge_model": verdict.model,
                     "judge_number": verdict.judge_number,
                     "judge_score": None if score is None else score.score,
-                    "judge_impl_rate": None if score is None else _share(rubric, dict(score.points)),
+                    "judge_impl_rate": None if score is None else _share(rubric, score),
                     "judge_passed": None if score is None else score.passed,
                     "judge_grade": None if score is None else grade_of(score.score, rubric.grade_scale),
                     "judge_is_valid": verdict.is_valid,
@@ -109,10 +110,9 @@ def experiment_label(meta: ExperimentMeta, case_id: str) -> str:
     return f"{case_id} (offline)" if meta.conditions.offline else case_id
 
 
-def _run_row(meta: ExperimentMeta, run: RunSummary) -> Row:
+def _run_row(meta: ExperimentMeta, run: RunSummary, record: RunRecord) -> Row:
     assert run.attempt is not None
     tokens, score = run.agent.tokens, run.score
-    points = {} if score is None else dict(score.points)
     return {
         "experiment": experiment_label(meta, run.key.case_id),
         "agent_model": meta.conditions.model,
@@ -120,7 +120,7 @@ def _run_row(meta: ExperimentMeta, run: RunSummary) -> Row:
         "subtest": run.key.subtest,
         "run_number": run.key.run_number,
         "score": None if score is None else score.score,
-        "impl_rate": _share(meta.case(run.key.case_id).rubric, points),
+        "impl_rate": None if score is None else _impl_rate(record, meta.case(run.key.case_id).rubric),
         "passed": None if score is None else score.passed,
         "grade": None if score is None else score.grade,
         "cost_usd": run.total_cost_usd,
@@ -149,11 +149,25 @@ def _keys(meta: ExperimentMeta, case_id: str, record: RunRecord) -> Row:
     }
 
 
-def _share(rubric: Rubric, points: Mapping[str, float | None]) -> float | None:
-    """sum(achieved)/sum(points) over the items that apply."""
-    applicable = [(item.points, value) for item in rubric.items if (value := points.get(item.id)) is not None]
-    maximum = sum(most for most, _ in applicable)
-    return sum(value for _, value in applicable) / maximum if maximum else None
+def _impl_rate(record: RunRecord, rubric: Rubric) -> float | None:
+    """The median over the judges of the share of the points that each gave, checks included."""
+    judged = [verdict.marks for verdict in record.valid_verdicts] or [()]
+    scores = [_score_of(marks, record, rubric) for marks in judged]
+    shares = [_share(rubric, score) for score in scores if score is not None]
+    return median(shares) if shares else None
+
+
+def _score_of(marks: Sequence[ItemMark], record: RunRecord, rubric: Rubric) -> Score | None:
+    """The score of a run as one judge alone would have it."""
+    checks = () if record.grading is None else record.grading.marks
+    return score_run(rubric, checks=checks, verdicts=[marks])
+
+
+def _share(rubric: Rubric, score: Score) -> float:
+    """sum(achieved)/sum(points) over the items that apply; a score has at least one."""
+    points = dict(score.points)
+    applicable = [(item.points, value) for item in rubric.items if (value := points[item.id]) is not None]
+    return sum(value for _, value in applicable) / sum(most for most, _ in applicable)
 
 
 def _reasons(verdict: Verdict) -> str:

@@ -13,12 +13,9 @@ from scylla.domain.experiment import ExperimentMeta
 from scylla.domain.outcome import Outcome
 from scylla.domain.plan import RunKey
 from scylla.domain.record import Attempt, RunRecord
-from scylla.domain.rubric import DEFAULT_GRADE_SCALE
 from scylla.domain.score import Score, grade_of
 from scylla.domain.usage import Spend, Tokens, add_costs
 from scylla.stats.formulas import Interval, consistency_of, wilson_interval
-
-Scale = tuple[tuple[str, float], ...]
 
 
 class State(str, Enum):
@@ -62,7 +59,8 @@ class GroupSummary:
 
     Score statistics and what includes judges are over scored runs, agents' costs and durations over runs with a result.
     `sd_score` and `consistency` are those between runs of the same subtest on the same case. `pass_interval` belongs to
-    `pass_rate` and speaks about these cases only.
+    `pass_rate` and speaks about these cases only. `cases` are those with a scored run; other cases are in no mean of
+    scores. `grade` is None when the cases are graded on different scales.
     `cost_of_pass_usd` is None when nothing passes (`cost_of_pass_is_infinite`) or when a cost is unknown.
     """
 
@@ -73,6 +71,7 @@ class GroupSummary:
     scored: int
     unscored: int
     gaps: int
+    cases: tuple[str, ...]
     passed: int
     outcomes: tuple[tuple[str, int], ...]
     pass_rate: float | None
@@ -128,30 +127,29 @@ class Summary:
 
 def summarise(meta: ExperimentMeta, records: Sequence[RunRecord]) -> Summary:
     """The numbers of the records, one entry for each planned run, in the order of case, subtest and number."""
-    runs = tuple(_run(record) for record in sorted(records, key=lambda record: record.key))
-    scale = _common_scale(meta)
+    runs = tuple(_run(record, meta) for record in sorted(records, key=lambda record: record.key))
     subtests = tuple(
-        _group(subtest.label, subtest.name, [run for run in runs if _label(run.key) == subtest.label], scale)
+        _group(subtest.label, subtest.name, [run for run in runs if _label(run.key) == subtest.label], meta)
         for subtest in meta.subtests
     )
     tier_ids = sorted({subtest.tier for subtest in meta.subtests})
-    tiers = tuple(_group(tier, "", [run for run in runs if run.key.tier == tier], scale) for tier in tier_ids)
+    tiers = tuple(_group(tier, "", [run for run in runs if run.key.tier == tier], meta) for tier in tier_ids)
     return Summary(runs=runs, subtests=subtests, tiers=tiers, totals=_totals(runs, tiers))
 
 
-def _common_scale(meta: ExperimentMeta) -> Scale:
-    """The cases' grade scale where they all have the same, the usual one otherwise."""
-    scales = {case.rubric.grade_scale for case in meta.cases}
-    return scales.pop() if len(scales) == 1 else DEFAULT_GRADE_SCALE
+def _grade(mean_score: float | None, case_ids: Iterable[str], meta: ExperimentMeta) -> str | None:
+    """The grade of a mean score on the scale that its cases share; None when they share none."""
+    scales = {meta.case(case_id).rubric.grade_scale for case_id in case_ids}
+    return None if mean_score is None or len(scales) != 1 else grade_of(mean_score, scales.pop())
 
 
-def _run(record: RunRecord) -> RunSummary:
+def _run(record: RunRecord, meta: ExperimentMeta) -> RunSummary:
     attempt = record.result
     state = State.GAP if attempt is None else State.UNSCORED if record.score is None else State.SCORED
     return RunSummary(
         key=record.key,
         state=state,
-        reason=_reason(record, state),
+        reason=_reason(record, state, meta),
         attempt=attempt,
         score=record.score,
         attempts=len(record.attempts) + record.lost_attempts,
@@ -165,16 +163,28 @@ def _run(record: RunRecord) -> RunSummary:
     )
 
 
-def _reason(record: RunRecord, state: State) -> str:
+def _reason(record: RunRecord, state: State, meta: ExperimentMeta) -> str:
     if state is State.SCORED:
         return ""
     if state is State.UNSCORED:
-        failed = [verdict.detail for verdict in record.verdicts if not verdict.is_valid]
-        return failed[-1] if failed else "not graded yet"
+        return _why_unscored(record, meta)
     if record.attempts:
         last = record.attempts[-1]
-        return f"{last.outcome.value.replace('_', ' ')}: {last.detail}"
+        outcome = last.outcome.value.replace("_", " ")
+        return f"{outcome}: {last.detail}" if last.detail else outcome
     return "its runner was killed" if record.lost_attempts else "not started"
+
+
+def _why_unscored(record: RunRecord, meta: ExperimentMeta) -> str:
+    if record.grading is None:
+        return "not graded yet"
+    answered = {verdict.judge_number for verdict in record.valid_verdicts}
+    failed = [verdict for verdict in record.verdicts if verdict.judge_number not in answered]
+    if failed:
+        return f"no verdict of judge {failed[-1].judge_number} ({failed[-1].model}): {failed[-1].detail}"
+    if meta.case(record.key.case_id).rubric.judge_items and len(answered) < len(meta.conditions.judge_models):
+        return "not judged yet"
+    return "nothing in its rubric applies to it"
 
 
 def _difference(attempt: Attempt | None) -> float | None:
@@ -183,7 +193,7 @@ def _difference(attempt: Attempt | None) -> float | None:
     return attempt.report.cost_usd - attempt.spend.cost_usd
 
 
-def _group(label: str, name: str, runs: Sequence[RunSummary], scale: Scale) -> GroupSummary:
+def _group(label: str, name: str, runs: Sequence[RunSummary], meta: ExperimentMeta) -> GroupSummary:
     scored = [run for run in runs if run.score is not None]
     results = [run for run in runs if run.attempt is not None]
     scores = [run.score.score for run in scored if run.score is not None]
@@ -192,6 +202,7 @@ def _group(label: str, name: str, runs: Sequence[RunSummary], scale: Scale) -> G
     mean_score = _over_cases(scored, lambda run: run.score.score if run.score is not None else None)
     scored_cost_usd = _over_cases(scored, lambda run: run.agent.cost_usd)
     tokens = sum((run.agent.tokens for run in results), Tokens())
+    cases = tuple(sorted({run.key.case_id for run in scored}))
     outcomes = Counter(run.attempt.outcome.value for run in results if run.attempt is not None)
     return GroupSummary(
         label=label,
@@ -201,6 +212,7 @@ def _group(label: str, name: str, runs: Sequence[RunSummary], scale: Scale) -> G
         scored=len(scored),
         unscored=sum(run.state is State.UNSCORED for run in runs),
         gaps=sum(run.state is State.GAP for run in runs),
+        cases=cases,
         passed=passed,
         outcomes=tuple((outcome.value, outcomes[outcome.value]) for outcome in Outcome if outcomes[outcome.value]),
         pass_rate=pass_rate,
@@ -210,7 +222,7 @@ def _group(label: str, name: str, runs: Sequence[RunSummary], scale: Scale) -> G
         sd_score=_sd_between_runs(scored),
         min_score=min(scores, default=None),
         max_score=max(scores, default=None),
-        grade=None if mean_score is None else grade_of(mean_score, scale),
+        grade=_grade(mean_score, cases, meta),
         consistency=_consistency(scored),
         mean_agent_cost_usd=_over_cases(results, lambda run: run.agent.cost_usd),
         mean_judge_cost_usd=_over_cases(scored, lambda run: run.judge.cost_usd),

@@ -79,8 +79,8 @@ def test_wrong_solution_scores_low_and_is_a_result(lab):
 
 
 def test_timeout_is_a_result_with_its_cost(lab):
-    lab.play(agent=[GOOD_TURNS[0], {"say": "thinking " * 50, "stall_s": 60}])
-    assert lab.run("--runs", "1", "--max-subtests", "1", "--timeout", "4").code == 0
+    lab.play(agent=[GOOD_TURNS[0], {"say": "thinking " * 50, "stall_s": 120}])
+    assert lab.run("--runs", "1", "--max-subtests", "1", "--timeout", "10").code == 0
     record = lab.record()
     assert record.result.outcome is Outcome.TIMED_OUT
     assert record.result.report.cost_usd is None
