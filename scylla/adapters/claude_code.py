@@ -86,6 +86,7 @@ def _environment(request: CliRequest) -> Mapping[str, str]:
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
         "CLAUDE_CODE_MAX_RETRIES": str(request.max_retries),
         "DISABLE_AUTOUPDATER": "1",
+        "GIT_CONFIG_NOSYSTEM": "1",
     }
     if request.is_root:
         # Without it the CLI refuses to skip permissions for root.

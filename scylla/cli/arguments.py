@@ -20,6 +20,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The parser of `scylla`; the chosen command's module name ends up in `module`."""
     parser = argparse.ArgumentParser(
         prog="scylla",
+        allow_abbrev=False,
         description="Measure whether a change to a coding agent's set-up makes it better and is worth the money.",
         epilog="Exit codes: 0 every planned run has a result; 1 some have none; 2 bad arguments or files; "
         "3 the machine lacks something; 4 budget reached; 130 interrupted.",
@@ -65,7 +66,7 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     what.add_argument("--tiers", nargs="+", default=list(DEFAULT_TIERS), metavar="TIER", help="default: T0")
     what.add_argument("--subtests", nargs="+", type=_subtest, metavar="T0/03", help="only these subtests")
     what.add_argument("--max-subtests", type=_count, metavar="N", help="the first N subtests of each tier")
-    what.add_argument("--runs", type=_count, default=10, metavar="N", help="runs per subtest (default: 10)")
+    what.add_argument("--runs", type=_runs, default=10, metavar="N", help="runs per subtest (default: 10)")
     what.add_argument("--seed", type=int, default=1, metavar="N", help="seed of the order of runs (default: 1)")
     what.add_argument("--tiers-from", type=Path, metavar="DIR", help="your own tiers instead of the built-in ones")
 
@@ -137,7 +138,8 @@ def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def _command(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, summary: str
 ) -> argparse.ArgumentParser:
-    parser = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+    description = f"{summary[0].upper()}{summary[1:]}."
+    parser = commands.add_parser(name, help=summary, description=description, allow_abbrev=False)
     parser.set_defaults(module=f"scylla.cli.{name}")
     return parser
 
@@ -146,13 +148,15 @@ def _add_json(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON document on standard output")
 
 
-def _number(kind: Callable[[str], float], lowest: float, wanted: str) -> Callable[[str], float]:
+def _number(
+    kind: Callable[[str], float], lowest: float, wanted: str, *, highest: float = math.inf
+) -> Callable[[str], float]:
     def read(text: str) -> float:
         try:
             value = kind(text)
         except ValueError:
             value = math.nan
-        if not math.isfinite(value) or value < lowest:
+        if not math.isfinite(value) or not lowest <= value <= highest:
             raise argparse.ArgumentTypeError(f"{text!r} is not {wanted}")
         return value
 
@@ -160,6 +164,7 @@ def _number(kind: Callable[[str], float], lowest: float, wanted: str) -> Callabl
 
 
 _count = _number(int, 1, "a whole number from 1")
+_runs = _number(int, 1, "a whole number from 1 to 10000", highest=10_000)
 _count_or_none = _number(int, 0, "a whole number from 0")
 _seconds = _number(float, 0.001, "a number of seconds above 0")
 

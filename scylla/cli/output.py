@@ -103,6 +103,6 @@ def _as_typed(name: str, program: Path) -> str:
 
 
 def _from_here(path: Path) -> str:
-    """The path from the current folder when it lies below it. Links are kept: a Python's link is what finds its venv."""
+    """The path, from the current folder when it lies below it. A link stays one: that of a venv's Python matters."""
     whole, here = Path(os.path.abspath(path)), Path.cwd()  # noqa: PTH100
     return str(whole.relative_to(here)) if whole.is_relative_to(here) else str(whole)

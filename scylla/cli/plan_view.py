@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
 
-from rich.console import Console
 from rich.table import Table
 
+from scylla.cli.console import open_console
 from scylla.cli.output import money, print_json, say, span
 from scylla.domain.plan import Plan
 from scylla.domain.usage import add_costs
@@ -41,7 +41,7 @@ def show_plan(plan: Plan, results_dir: Path, *, as_json: bool) -> None:
         for subtest in plan.subtests:
             if runs := counts[case.id, subtest.label]:
                 table.add_row(case.id, subtest.label, subtest.name, str(runs))
-    Console(file=sys.stdout).print(table)
+    open_console(sys.stdout).print(table)
     block = [key.label for key in plan.order if key.run_number == 1]
     say(f"{len(plan.order)} runs in {plan.runs_per_subtest} block(s) shuffled by seed {plan.seed}; the first: ")
     for label in block[:10]:

@@ -107,6 +107,10 @@ class TerminalProgress:
         """Something worth a line."""
         self._step(text)
 
+    def warning(self, text: str) -> None:
+        """Something the person has to know."""
+        self._step(text, important=True)
+
     def remark(self, text: str) -> None:
         """A line in every mode but the quiet one."""
         self._print(text)

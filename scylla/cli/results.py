@@ -35,8 +35,7 @@ def show_results(folder: Path, *, as_json: bool, quiet: bool, again: str) -> int
         failure = error
     if as_json:
         print_json(report_document(meta, summary, again=again))
-    if not quiet:
-        _show(meta, summary, again)
+    _show(meta, summary, again)
     if failure is not None:
         raise failure
     if not quiet:
@@ -88,7 +87,7 @@ def _cells(group: GroupSummary) -> tuple[str | Text, ...]:
         f"{group.grade or ''} {number(group.mean_score)}{spread}",
         f"{group.passed}/{group.scored}" + (f" of {group.planned}" if group.scored < group.planned else ""),
         money(group.mean_agent_cost_usd) if group.results else "-",
-        money(group.mean_judge_cost_usd) if group.results else "-",
+        money(group.mean_judge_cost_usd) if group.scored else "-",
         span(group.mean_agent_s),
         share(group.cache_efficiency),
     )

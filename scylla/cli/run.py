@@ -152,7 +152,7 @@ def _unused(folder: Path) -> Path:
 
 
 def _announce(plan: Plan, store: Store, machine: Machine, arguments: argparse.Namespace) -> None:
-    if machine.login is None and not arguments.quiet:
+    if machine.login is None:
         why = "" if arguments.offline else " because no login was found (scylla doctor says where it looked)"
         say(f"OFFLINE MODEL{why}: no real model is asked; scores and costs say nothing about any agent.")
         for case in plan.cases:
@@ -189,8 +189,8 @@ async def _sit(plan: Plan, store: Store, machine: Machine, arguments: argparse.N
             )
         )
         if lost := close_lost_steps(store):
-            progress.note(f"{lost} step(s) had been cut off; what they cost is counted, and they are done again")
-        work, own = machine.work, hashlib.sha256(str(store.folder.resolve()).encode()).hexdigest()[:16]
+            progress.remark(f"{lost} step(s) had been cut off; what they cost is counted, and they are done again")
+        work, own = machine.work, hashlib.sha256(os.fsencode(store.folder.resolve())).hexdigest()[:16]
         ungraded, scratch = work / "done" / own, work / "scratch" / own
         await remove_leftovers(store, ungraded=ungraded, scratch=scratch)
         parts = Parts(

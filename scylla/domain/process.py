@@ -9,12 +9,16 @@ from pathlib import Path
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Command:
-    """What to start. `env` is the whole environment; `stdin` a file that is read (nothing when None)."""
+    """What to start. `env` is the whole environment; `stdin` a file that is read (nothing when None).
+
+    `held` are descriptors (locks) that stay open as long as anything of the process's tree may still live.
+    """
 
     argv: tuple[str, ...]
     cwd: Path
     env: Mapping[str, str]
     stdin: Path | None = None
+    held: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -75,6 +75,7 @@ async def _run_agent(key: RunKey, number: int, slot: Slot, parts: Parts, sitting
         upstream=parts.upstream(key, "agent"),
         folder=folder,
         timeout_s=parts.plan.conditions.timeout_s or case.timeout_s,
+        held=(slot.lock,),
         parts=parts,
         sitting=sitting,
     )

@@ -101,5 +101,8 @@ async def _run_check(item: Item, check: Check, bench: _Bench, folder: Path, part
 
 
 def _start_of(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(OUTPUT_LIMIT_BYTES)
+    """What is compared of an output; no more than that is kept on the disk."""
+    with path.open("r+b") as file:
+        start = file.read(OUTPUT_LIMIT_BYTES)
+        file.truncate(len(start))
+    return start

@@ -26,7 +26,9 @@ async def grade_changes(record: RunRecord, parts: Parts, sitting: Sitting) -> No
     assert attempt is not None
     workspace = _workspace_of(attempt)
     if workspace is None:
-        parts.progress.note(f"{record.key.label}: its final workspace is gone, so it cannot be graded")
+        parts.progress.warning(
+            f"{record.key.label}: its final workspace is gone, so it can never be graded; --fresh starts anew"
+        )
         return
     parts.progress.grading_started(record.key)
     grading = await sitting.unless_interrupted(partial(_grade, attempt, workspace, parts))

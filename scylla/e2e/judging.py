@@ -111,6 +111,7 @@ async def _run_judge(key: RunKey, model: str, prompt_file: Path, slot: Slot, par
         upstream=parts.upstream(key, "judge"),
         folder=prompt_file.parent,
         timeout_s=parts.limits.judge_timeout_s,
+        held=(slot.lock,),
         parts=parts,
         sitting=sitting,
     )

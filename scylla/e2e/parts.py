@@ -46,6 +46,9 @@ class Progress(Protocol):
     def note(self, text: str) -> None:
         """Something worth a line."""
 
+    def warning(self, text: str) -> None:
+        """Something the person has to know."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:

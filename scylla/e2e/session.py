@@ -68,6 +68,7 @@ async def run_session(
     upstream: Upstream,
     folder: Path,
     timeout_s: float,
+    held: tuple[int, ...],
     parts: Parts,
     sitting: Sitting,
 ) -> Ended:
@@ -77,7 +78,7 @@ async def run_session(
         path.touch()  # an interrupt may come before anything has been started
     started = time.monotonic()
     async with parts.gateway.open_session(upstream, folder) as session:
-        command = parts.adapter.command(make_request(session))
+        command = replace(parts.adapter.command(make_request(session)), held=held)
         finished = await sitting.unless_interrupted(
             lambda: run(command, stdout=stdout, stderr=stderr, timeout_s=timeout_s)
         )

@@ -130,7 +130,7 @@ async def _start(
                 stdout=stdout_file,
                 stderr=stderr_file,
                 start_new_session=True,
-                pass_fds=fds,
+                pass_fds=(*fds, *command.held),
             )
         except OSError as error:
             raise MachineError(

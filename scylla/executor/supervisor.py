@@ -25,8 +25,7 @@ def main() -> None:
     """Run ARGV and leave nothing of it behind."""
     control_fd, status_fd, grace_s = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
     argv = sys.argv[5:]
-    for fd in (control_fd, status_fd):
-        os.set_inheritable(fd, False)
+    _keep_to_itself()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     _adopt_orphans()
@@ -46,6 +45,13 @@ def main() -> None:
             "stopped": stopped,
         },
     )
+
+
+def _keep_to_itself() -> None:
+    """No descriptor but the standard ones goes on to ARGV; those that lock something stay open here until the end."""
+    for fd in range(3, 256):
+        with contextlib.suppress(OSError):
+            os.set_inheritable(fd, False)
 
 
 def _adopt_orphans() -> None:

@@ -56,6 +56,13 @@ def text_failure(condition: TextMatch, text: str) -> str:
 
 
 def _file_failure(condition: FileMatch, folder: Path) -> str:
+    try:
+        return _look_at(condition, folder)
+    except (OSError, RuntimeError) as error:  # a loop of links, no permission, a name that is too long
+        return f"cannot be read ({error})"
+
+
+def _look_at(condition: FileMatch, folder: Path) -> str:
     path = folder / condition.path
     if not path.resolve().is_relative_to(folder.resolve()):
         return "is a link out of the workspace"

@@ -17,11 +17,15 @@ from scylla.workspace.removal import remove_tree
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Slot:
-    """The folders of one agent. `home` and `temp` are empty and private; `workspace` does not exist yet."""
+    """The folders of one agent. `home` and `temp` are empty and private; `workspace` does not exist yet.
+
+    Whoever holds `lock`, an open descriptor, keeps the slot taken.
+    """
 
     workspace: Path
     home: Path
     temp: Path
+    lock: int
 
     def retire(self, destination: Path) -> None:
         """Move the workspace to `destination` (new, on the same file system) in one step.
@@ -61,7 +65,7 @@ class Slots:
             folder = self.root / str(number)
             self._clear(folder)
             try:
-                yield _make(folder)
+                yield _make(folder, lock)
             finally:
                 self._clear(folder)
         finally:
@@ -86,8 +90,8 @@ class Slots:
             remove_tree(left)
 
 
-def _make(folder: Path) -> Slot:
-    slot = Slot(workspace=folder / "project", home=folder / "home", temp=folder / "tmp")
+def _make(folder: Path, lock: int) -> Slot:
+    slot = Slot(workspace=folder / "project", home=folder / "home", temp=folder / "tmp", lock=lock)
     for made in (folder, slot.home, slot.temp):
         made.mkdir(mode=0o700)
     return slot

@@ -171,7 +171,7 @@ def test_environment_is_an_allow_list_without_secrets():
     assert set(made.env) == {
         "PATH", "HOME", "TMPDIR", "CLAUDE_CODE_TMPDIR", "LANG", "SHELL", "TERM", "TZ", "ANTHROPIC_BASE_URL",
         "ANTHROPIC_API_KEY", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "CLAUDE_CODE_MAX_RETRIES",
-        "DISABLE_AUTOUPDATER", "IS_SANDBOX",
+        "DISABLE_AUTOUPDATER", "IS_SANDBOX", "GIT_CONFIG_NOSYSTEM",
     }  # fmt: skip
     assert made.env["ANTHROPIC_API_KEY"] == "placeholder"
     assert "CLAUDE_CODE_OAUTH_TOKEN" in command(request(login_kind="oauth")).env

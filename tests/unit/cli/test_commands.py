@@ -4,27 +4,11 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from command_line import CASES, scylla
 
-from scylla.cli.output import command_again, money, printable, span
-
-ROOT = Path(__file__).resolve().parents[3]
-CASES = ROOT / "tests" / "fixtures" / "tests"
-
-
-def scylla(*words, cwd, **env):
-    base = {"PATH": os.environ["PATH"], "HOME": str(cwd / "home")}
-    return subprocess.run(
-        [sys.executable, "-m", "scylla", *map(str, words)],
-        cwd=cwd,
-        env=base | env,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+from scylla.cli.output import money, printable, span
 
 
 def test_check_of_a_good_case(tmp_path):
@@ -135,7 +119,3 @@ def test_untrusted_text_cannot_command_the_terminal():
 def test_amounts_and_durations():
     assert [money(None), money(0.0), money(0.12345), money(12.345)] == ["?", "$0.0000", "$0.1235", "$12.35"]
     assert [span(None), span(3.25), span(100), span(3725)] == ["-", "3.2 s", "1 min 40 s", "1 h 02 min"]
-
-
-def test_command_that_continues_quotes_its_words_and_leaves_fresh_out():
-    assert command_again(["run", "--tiers-dir", "a b", "--fresh"]).endswith("run --tiers-dir 'a b'")

@@ -130,6 +130,14 @@ def test_the_order_of_judges_does_not_matter(sample):
         assert math.isclose(there.score, back.score, rel_tol=1e-12, abs_tol=1e-12)
 
 
+@given(graded(may_leave_out=False))
+def test_score_of_several_judges_is_the_mean_of_their_scores(sample):
+    rubric, verdicts = sample
+    each = [score_run(rubric, checks=(), verdicts=[verdict]).score for verdict in verdicts]
+    together = score_run(rubric, checks=(), verdicts=verdicts).score
+    assert math.isclose(together, sum(each) / len(each), rel_tol=1e-9, abs_tol=1e-12)
+
+
 def test_item_does_not_apply_only_when_more_than_half_of_the_judges_say_so():
     item = Item(id="0.0", text="t", points=2.0, scoring=Scoring.SCALED, na_condition="may")
     category = Category(name="c", weight=1.0, items=(item, replace(item, id="0.1")))
@@ -149,7 +157,9 @@ def test_better_scores_never_have_worse_grades(left, right):
 def test_grades_begin_at_their_threshold_even_for_sums_of_decimals():
     for grade, lowest in DEFAULT_GRADE_SCALE:
         assert grade_of(lowest, DEFAULT_GRADE_SCALE) == grade
-    assert grade_of(0.1 + 0.7, DEFAULT_GRADE_SCALE) == "A"
+    assert 0.1 + 0.7 < 0.8
+    for score, grade in ((0.1 + 0.7, "A"), (3 * 0.1 + 3 * 0.1, "B"), (0.1 * 3 + 0.1, "C"), (sum([0.1] * 10), "S")):
+        assert grade_of(score, DEFAULT_GRADE_SCALE) == grade
     assert grade_of(0.79, DEFAULT_GRADE_SCALE) == "B"
 
 

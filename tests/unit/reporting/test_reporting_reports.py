@@ -15,7 +15,17 @@ from scylla.domain.rubric import DEFAULT_GRADE_SCALE, Category, Check, Item, Rub
 from scylla.domain.score import ItemMark, score_run
 from scylla.domain.usage import ModelSpend, Spend, Tokens
 from scylla.errors import StoreError
-from scylla.reporting.reports import OFFLINE_WARNING, cell, markdown_report, write_reports
+from scylla.reporting.reports import (
+    OFFLINE_WARNING,
+    aligned,
+    cell,
+    markdown_report,
+    number,
+    seconds,
+    share,
+    usd,
+    write_reports,
+)
 from scylla.stats.summary import summarise
 
 AT = "2026-01-02T03:04:05+00:00"
@@ -104,6 +114,12 @@ def rows(text):
     return list(csv.DictReader(io.StringIO(text)))
 
 
+def rows_of(name, markdown):
+    """The cells of each row of the report whose first one is `name`."""
+    parts = [[part.strip() for part in line[1:-1].split("|")] for line in markdown.splitlines() if line[:1] == "|"]
+    return [row for row in parts if row[0] == name]
+
+
 def refuse(name):
     raise AssertionError(f"bare {name} in JSON")
 
@@ -117,7 +133,7 @@ def test_all_reports_are_written_and_nothing_else_is_left(tmp_path):
 
 def test_markdown_tells_what_was_run_how_it_ended_and_what_to_do_next(tmp_path):
     text = written(tmp_path)["report.md"]
-    for part in ("hello", "test-001", "2.1.197", "sonnet", "opus", AT, "T0/00", "seed 7"):
+    for part in ("hello", "test-001", "2.1.197", "sonnet", "opus", "2026-01-02 03:04:05 UTC", "T0/00", "seed 7"):
         assert part in text
     assert "3 planned, 1 scored, 1 unscored, 1 gaps" in text
     assert "1/1" in text
@@ -133,6 +149,8 @@ def test_text_of_agents_and_judges_cannot_break_the_markdown(tmp_path):
     assert "\n# heading" not in text
     (line,) = [line for line in text.splitlines() if "heading" in line]
     assert line.replace("\\|", "").count("|") == 4
+    assert len(cell("long " * 10_000)) <= 400
+    assert cell("*a*") == "\\*a\\*"
     assert cell("a\r\nb\tc") == "a b c"
     assert cell("\x1b[31mred\u202eder\x07") == "\\[31mred der"
 
@@ -256,10 +274,85 @@ def test_text_of_a_judge_cannot_break_the_rows_of_a_table(tmp_path):
 
 
 def test_group_tables_say_how_many_planned_runs_are_scored_and_what_tokens_went(tmp_path):
-    (line,) = [line for line in written(tmp_path)["report.md"].splitlines() if line.startswith("| T0 |")]
-    cells = [part.strip() for part in line.strip("|").split("|")]
-    assert "1/1 of 3" in cells
-    assert cells[-5:] == ["20", "10", "6", "60", "75 %"]
+    scores, means, tokens = rows_of("T0", written(tmp_path)["report.md"])
+    assert scores[4:6] == ["B", "1/1 of 3"]
+    assert scores[-1] == "2 finished"
+    assert means == ["T0", "$1.0000", "$0.2500", "10.0 s", "0.5 s", "2.0 s"]
+    assert tokens == ["T0", "2", "20", "10", "6", "60", "75 %"]
+
+
+def test_money_has_a_total_with_its_tokens(tmp_path):
+    text = written(tmp_path)["report.md"]
+    assert rows_of("total", text) == [["total", "$2.6250", "10", "50", "25", "15", "150"]]
+    assert rows_of("wasted", text)[0][1] == "$0.1250"
+    assert "Frontier cost of pass" in text
+
+
+def test_columns_of_tables_stand_below_each_other(tmp_path):
+    table = [line for line in written(tmp_path)["report.md"].splitlines() if line.startswith(("| run ", "| test-001/"))]
+    runs = table[-4:]
+    assert len(runs) == 4
+    assert len({len(line) for line in runs}) == 1
+    (line, *_, last) = aligned("| a | b |\n|---|--:|\n| long text | 1 |\n").splitlines()
+    assert (line, last) == ("| a         |   b |", "| long text |   1 |")
+
+
+def test_command_is_shown_as_it_is_whatever_it_holds(tmp_path):
+    hostile = "scylla run --tiers-dir 'a ``` b\n```\n| c | d\n| e'"
+    of = records()
+    text = markdown_report(META, summarise(META, of), again=hostile)
+    assert f"````console\n{hostile}\n````\n" in text
+
+
+def test_unknown_command_is_described_instead(tmp_path):
+    of = records()
+    write_reports(tmp_path, META, of, summarise(META, of), again="")
+    assert "give the command that started this experiment once more" in (tmp_path / "report.md").read_text()
+    assert json.loads((tmp_path / "report.json").read_text())["continue_with"] is None
+
+
+def test_rows_about_different_cases_say_so():
+    both = ExperimentMeta(
+        name="two", created_at=AT, seed=1, runs_per_subtest=1, conditions=META.conditions,
+        cases=(META.cases[0], replace(META.cases[0], id="test-002")),
+        subtests=(*META.subtests, replace(META.subtests[0], tier="T1")),
+    )  # fmt: skip
+    of = [scored(RunKey(case_id=case, tier="T0", subtest="00", run_number=1), 1.0) for case in ("test-001", "test-002")]
+    of += [scored(RunKey(case_id="test-001", tier="T1", subtest="00", run_number=1), 1.0)]
+    text = markdown_report(both, summarise(both, of), again=AGAIN)
+    assert "not all about the same cases" in text
+    assert "T0: test-001, test-002;\nT1: test-001.\n" in text
+    alike = markdown_report(both, summarise(both, of[:2]), again=AGAIN)
+    assert "T1: no case scored yet." in alike
+
+
+def test_impl_rate_is_the_median_over_judges(tmp_path):
+    whole = scored(key(1), 0.0)
+    others = [
+        replace(whole.verdicts[0], judge_number=number, marks=(ItemMark(item_id="judged", points=points, reason=""),))
+        for number, points in ((2, 2.0), (3, 0.5))
+    ]
+    (row,) = rows(written(tmp_path, of=(replace(whole, verdicts=(*whole.verdicts, *others)),))["runs.csv"])
+    assert float(row["impl_rate"]) == pytest.approx(1.5 / 3)
+
+
+def test_numbers_of_runs_are_numbers_and_booleans_booleans(tmp_path):
+    document = json.loads(written(tmp_path)["report.json"])
+    assert [type(run["run_number"]) for run in document["runs"]] == [int, int, int]
+    assert [run["passed"] for run in document["runs"]] == [True, None, None]
+    assert document["format_version"] == 1
+
+
+def test_half_of_a_surrogate_pair_breaks_no_report(tmp_path):
+    whole = scored(key(1), 1.0)
+    broken = replace(whole.verdicts[0], is_valid=False, marks=(), detail="half \ud83d")
+    texts = written(tmp_path, of=(replace(whole, verdicts=(broken,), score=None),))
+    assert "half \ud83d" in json.loads(texts["report.json"])["runs"][0]["reason"]
+
+
+def test_amounts_times_and_counts_for_people():
+    assert [usd(None), usd(0.0), usd(9.5), usd(1234.5)] == ["?", "$0.0000", "$9.5000", "$1,234.50"]
+    assert [number(None), number(0.5), share(None), share(0.756), seconds(None)] == ["-", "0.50", "-", "76 %", "-"]
 
 
 def test_failed_write_leaves_nothing_beside(tmp_path):

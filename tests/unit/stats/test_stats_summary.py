@@ -7,7 +7,7 @@ from statistics import NormalDist
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stats_samples import attempt, gap, key, meta, scored, spend, unscored
+from stats_samples import attempt, gap, key, meta, scored, spend, unscored, verdict
 
 from scylla.domain.outcome import Outcome
 from scylla.domain.record import RunRecord
@@ -79,6 +79,70 @@ def test_run_that_never_began_and_run_that_was_lost_say_so():
     assert "not started" in runs[0].reason
     assert "killed" in runs[1].reason
     assert (runs[1].attempts, runs[1].wasted.cost_usd) == (1, 0.5)
+
+
+def test_reason_names_the_judge_that_still_owes_a_verdict():
+    two = replace(meta(), conditions=replace(meta().conditions, judge_models=("sonnet", "opus")))
+    graded = replace(scored(key(1), 1.0), score=None)
+    failed_first = replace(graded, verdicts=(verdict(key(1), is_valid=False, detail="no JSON"), verdict(key(1), 2)))
+    other = replace(verdict(key(1), is_valid=False, detail="it timed out"), judge_number=2, model="opus")
+    reasons = {
+        "not graded yet": replace(graded, grading=None, verdicts=()),
+        "not judged yet": failed_first,
+        "no verdict of judge 2 (opus): it timed out": replace(graded, verdicts=(verdict(key(1)), other)),
+    }
+    for reason, record in reasons.items():
+        assert summarise(two, [record]).runs[0].reason == reason
+    assert summarise(meta(), [graded]).runs[0].reason == "nothing in its rubric applies to it"
+
+
+def test_gap_without_a_detail_is_named_by_its_outcome_alone():
+    record = RunRecord(key=key(1), attempts=(attempt(key(1), outcome=Outcome.SANDBOX_FAILED),))
+    assert summarise(meta(), [record]).runs[0].reason == "sandbox failed"
+
+
+@pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if outcome.is_result])
+def test_every_kind_of_result_counts_with_what_it_cost(outcome):
+    group = only([scored(key(1), 0.4, outcome=outcome, used=spend(7.0))])
+    assert (group.results, group.scored, group.mean_score, group.mean_agent_cost_usd) == (1, 1, 0.4, 7.0)
+
+
+def test_everything_paid_for_one_run_is_in_the_totals_once():
+    of = key(1)
+    whole = scored(of, 1.0)
+    failed = attempt(of, 1, Outcome.PROVIDER_ERROR, used=spend(3.0))
+    cancelled = attempt(of, 2, Outcome.CANCELLED, used=spend(5.0))
+    record = replace(
+        whole, attempts=(failed, cancelled, replace(whole.attempts[0], number=4)), lost_attempts=1,
+        lost_spend=spend(11.0), verdicts=(verdict(of, is_valid=False, cost_usd=0.125), verdict(of, 2)),
+    )  # fmt: skip
+    summary = summarise(meta(), [record])
+    totals = summary.totals
+    assert (totals.agent.cost_usd, totals.judge.cost_usd, totals.wasted.cost_usd) == (1.0, 0.625, 19.0)
+    assert totals.total_cost_usd == totals.known_cost_usd == pytest.approx(20.625)
+    assert summary.runs[0].attempts == 4
+    assert (totals.agent + totals.judge + totals.wasted).requests == 6
+
+
+def test_grade_of_a_mean_uses_the_scale_its_cases_share():
+    of = meta(cases=("a", "b"), subtests=("T0/00", "T1/00"))
+    coarse = replace(of.cases[1].rubric, grade_scale=(("good", 0.5), ("bad", 0.0)))
+    mixed = replace(of, cases=(of.cases[0], replace(of.cases[1], rubric=coarse)))
+    records = [
+        scored(key(case="a"), 1.0), scored(key(case="b"), 0.5), scored(key(case="b", label="T1/00"), 0.5),
+        gap(key(case="a", label="T1/00")),
+    ]  # fmt: skip
+    both, second = summarise(mixed, records).tiers
+    assert (both.grade, both.cases) == (None, ("a", "b"))
+    assert (second.grade, second.cases) == ("good", ("b",))
+
+
+def test_interval_over_unequal_cases_counts_fewer_trials_than_runs():
+    records = [scored(key(number, case="a"), 1.0) for number in (1, 2, 3)] + [scored(key(1, case="b"), 0.0)]
+    group = only(records, cases=("a", "b"))
+    assert group.pass_interval == wilson_interval(1.5, 3.0), "4 / (1/3 + 1) = 3 trials"
+    equal = only([scored(key(number, case=case), 1.0) for case in "ab" for number in (1, 2)], cases=("a", "b"))
+    assert equal.pass_interval == wilson_interval(4, 4)
 
 
 def test_retried_run_counts_with_the_attempt_that_is_a_result():
