@@ -17,7 +17,7 @@ from yarl import URL
 from scylla.domain.usage import Spend, Tokens
 from scylla.gateway.exchange import CHARACTERS_PER_TOKEN, Exchange, is_message, spend_of
 from scylla.gateway.loopback import serve
-from scylla.gateway.metering import parse_object
+from scylla.gateway.metering import as_text, parse_object
 from scylla.gateway.prices import PriceTable
 from scylla.gateway.provider_error import error_response
 from scylla.gateway.recording import Recorder, pack_now
@@ -138,13 +138,12 @@ class _SessionDesk:
             self.recorder.end(settle(opened, answer, self.prices), pack_now(answer.body))
 
     def _open(self, request: web.Request, body: bytes) -> Exchange:
-        model = parse_object(body).get("model")
         opened = Exchange(
             number=self.recorder.next_number(),
             started_at=self.clock().isoformat(),
             method=request.method,
             path=request.path,
-            model=model if isinstance(model, str) else None,
+            model=as_text(parse_object(body).get("model")),
             request_digest=hashlib.sha256(body).hexdigest(),
             request_bytes=len(body),
         )

@@ -66,6 +66,10 @@ class _Desk:
         self._idle.clear()
         try:
             return await self._handler(request)
+        except web.RequestPayloadError:
+            return error_response(400, "invalid_request_error", "the body is not what its headers say")
+        except web.HTTPRequestEntityTooLarge:
+            return error_response(413, "request_too_large", f"a request may have {MAX_REQUEST_BYTES} bytes")
         finally:
             self._at_work.discard(task)
             if not self._at_work:

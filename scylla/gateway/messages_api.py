@@ -9,7 +9,7 @@ from typing import Any
 from scylla.domain.scenario import Turn
 from scylla.domain.usage import Tokens
 from scylla.gateway.exchange import CHARACTERS_PER_TOKEN
-from scylla.gateway.metering import as_object
+from scylla.gateway.metering import as_object, as_text
 
 _PIECE_CHARACTERS = 400
 _UNCACHED_TOKENS = 3
@@ -70,7 +70,7 @@ def message(
         "id": f"msg_offline_{index:04d}",
         "type": "message",
         "role": "assistant",
-        "model": request.get("model"),
+        "model": as_text(request.get("model")),
         "content": list(content),
         "stop_reason": "tool_use" if uses_tools else "end_turn",
         "stop_sequence": None,

@@ -60,8 +60,8 @@ class StreamMeter:
             web_searches=self._usage.web_searches,
             is_final=self._is_final,
             complete=self._complete,
-            error_type=_text(self._error.get("type")),
-            error_message=_text(self._error.get("message")),
+            error_type=as_text(self._error.get("type")),
+            error_message=as_text(self._error.get("message")),
         )
 
     @property
@@ -72,10 +72,10 @@ class StreamMeter:
         kind = event.get("type")
         if kind == "content_block_delta":
             delta = as_object(event.get("delta"))
-            self._characters += sum(len(_text(delta.get(name)) or "") for name in _TEXT_FIELDS)
+            self._characters += sum(len(as_text(delta.get(name)) or "") for name in _TEXT_FIELDS)
         elif kind == "message_start":
             message = as_object(event.get("message"))
-            self._model = _text(message.get("model"))
+            self._model = as_text(message.get("model"))
             self._usage.take(message.get("usage"))
         elif kind == "message_delta":
             self._is_final = self._usage.take(event.get("usage")) or self._is_final
@@ -92,13 +92,13 @@ def read_document(body: bytes) -> Reading:
     seen = usage.take(document.get("usage"))
     error = as_object(document.get("error"))
     return Reading(
-        model=_text(document.get("model")),
+        model=as_text(document.get("model")),
         tokens=usage.tokens() if seen else None,
         web_searches=usage.web_searches,
         is_final=seen,
         complete=bool(document),
-        error_type=_text(error.get("type")),
-        error_message=_text(error.get("message")),
+        error_type=as_text(error.get("type")),
+        error_message=as_text(error.get("message")),
     )
 
 
@@ -113,6 +113,11 @@ def parse_object(data: bytes) -> dict[str, Any]:
 def as_object(value: object) -> dict[str, Any]:
     """The value when it is a JSON object, else an empty one."""
     return value if isinstance(value, dict) else {}
+
+
+def as_text(value: object) -> str | None:
+    """The value when it is a string, else None; a half of a surrogate pair in it, which no file takes, becomes "?"."""
+    return value.encode(errors="replace").decode() if isinstance(value, str) else None
 
 
 @dataclass(kw_only=True, slots=True)
@@ -150,7 +155,3 @@ class _Usage:
     def _keep(self, name: str, value: object) -> None:
         if isinstance(value, int) and value > 0:
             self.counts[name] = value
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None

@@ -27,7 +27,7 @@ class OfflineModel:
     def __init__(self) -> None:
         self._stack = AsyncExitStack()
         self._address = ""
-        self._stages: list[_Stage] = []
+        self._stages: dict[str, _Stage] = {}
 
     async def __aenter__(self) -> OfflineModel:
         self._address = await self._stack.enter_async_context(serve(self._handle, grace_s=0.0))
@@ -40,14 +40,15 @@ class OfflineModel:
 
     def open(self, scenario: Scenario, role: Role) -> str:
         """The base URL at which one part of a scenario is played, with counters of its own for failures."""
-        self._stages.append(_Stage(scripts=scenario.scripts(role)))
-        return f"{self._address}/{len(self._stages)}"
+        number = str(len(self._stages) + 1)
+        self._stages[number] = _Stage(scripts=scenario.scripts(role))
+        return f"{self._address}/{number}"
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         number, _, path = request.path.lstrip("/").partition("/")
-        if not number.isdigit() or not 1 <= int(number) <= len(self._stages):
+        stage = self._stages.get(number)
+        if stage is None:
             return _refuse(404, "not_found_error", "nothing is played at this address")
-        stage = self._stages[int(number) - 1]
         if request.method in ("GET", "HEAD") and not path:
             return web.Response()
         if request.method != "POST" or path not in ("v1/messages", "v1/messages/count_tokens"):

@@ -56,7 +56,7 @@ class Recorder:
     @property
     def exchanges(self) -> tuple[Exchange, ...]:
         """All exchanges of this session in the order of their numbers, open ones included."""
-        return tuple(self._exchanges.values())
+        return tuple(self._exchanges[number] for number in sorted(self._exchanges))
 
     def next_number(self) -> int:
         """A number no exchange of the folder has."""

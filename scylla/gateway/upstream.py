@@ -54,7 +54,9 @@ def carries(headers: Mapping[str, str], placeholder: str) -> bool:
     key = headers.get("x-api-key", "")
     scheme, _, token = headers.get("authorization", "").partition(" ")
     bearer = token.strip() if scheme.lower() == "bearer" else ""
-    return any(compare_digest(shown.encode(), placeholder.encode()) for shown in (key, bearer))
+    # Bytes that are no UTF-8 arrive as surrogate escapes.
+    shown = (text.encode(errors="surrogateescape") for text in (key, bearer))
+    return any(compare_digest(each, placeholder.encode()) for each in shown)
 
 
 def headers_up(headers: CIMultiDictProxy[str], credential: Credential | None) -> CIMultiDict[str]:

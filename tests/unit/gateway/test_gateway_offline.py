@@ -201,7 +201,7 @@ def test_bad_requests_are_told_like_the_provider_does(method, path, body, status
         assert json.loads(content)["type"] == "error"
 
 
-@pytest.mark.parametrize("path", ["/", "/0/v1/messages", "/99/v1/messages", "/x/v1/messages"])
+@pytest.mark.parametrize("path", ["/", "/0/v1/messages", "/99/v1/messages", "/x/v1/messages", "/%C2%B2/v1/messages"])
 def test_addresses_where_nothing_is_played(path):
     async def work(url, client):
         base = url.rsplit("/", 1)[0]
@@ -209,3 +209,75 @@ def test_addresses_where_nothing_is_played(path):
             return response.status
 
     assert with_model(work) == 404
+
+
+def test_tool_that_the_cli_did_not_offer_is_called_all_the_same():
+    unknown = ToolCall(name="NoSuchTool", input_json="{}")
+
+    async def work(url, client):
+        return await answer(url, client, tools=[{"name": "Bash", "input_schema": {"type": "object"}}])
+
+    (block,) = with_model(work, scenario(Turn(tool_calls=(unknown,))))["content"]
+    assert (block["type"], block["name"], block["input"]) == ("tool_use", "NoSuchTool", {})
+
+
+def test_ids_of_tool_calls_are_the_same_every_time_and_unique_in_a_conversation():
+    turns = [Turn(tool_calls=(BASH,) * 3)] * 4
+
+    async def work(url, client):
+        return [block["id"] for number in range(4) for block in (await answer(url, client, number))["content"]]
+
+    ids = with_model(work, scenario(*turns))
+    assert len(set(ids)) == 12
+    assert with_model(work, scenario(*turns)) == ids
+
+
+def test_failures_of_two_turns_and_two_addresses_are_counted_apart():
+    busy = Failure(status=529, kind="overloaded_error", message="busy", times=1)
+    played = scenario(Turn(text="one", failure=busy), Turn(text="two", failure=busy))
+
+    async def main():
+        async with OfflineModel() as model, aiohttp.ClientSession() as client:
+            urls = [model.open(played, "agent") for _ in range(2)]
+            asked = [(url, number) for number in (0, 1) for url in urls for _ in range(2)]
+            return [(await ask(url, client, number))[0] for url, number in asked]
+
+    assert asyncio.run(main()) == [529, 200] * 4
+
+
+def test_failure_without_a_number_never_ends():
+    busy = Failure(status=503, kind="api_error", message="down")
+
+    async def work(url, client):
+        return {(await ask(url, client))[0] for _ in range(5)}
+
+    assert with_model(work, scenario(Turn(text="never", failure=busy))) == {503}
+
+
+def test_no_script_for_a_request_is_told():
+    played = Scenario(agent=(Script(turns=TURNS, when_contains="magic"),), judge=())
+    status, _, content = with_model(ask, played)
+    assert (status, json.loads(content)["error"]["type"]) == (400, "invalid_request_error")
+
+
+def test_half_a_character_in_the_request_stops_no_answer():
+    async def work(url, client):
+        half = "cut \ud83d"
+        request = {"model": half, "stream": True, "messages": [{"role": "user", "content": half}]}
+        async with client.post(f"{url}/v1/messages", json=request) as response:
+            return response.status, await response.read()
+
+    status, content = with_model(work)
+    assert status == 200
+    assert b"message_stop" in content
+
+
+def test_counting_tokens_plays_no_turn():
+    busy = Failure(status=529, kind="overloaded_error", message="busy", times=1)
+
+    async def work(url, client):
+        async with client.post(f"{url}/v1/messages/count_tokens", json={"messages": messages(0)}) as response:
+            counted = response.status
+        return counted, (await ask(url, client))[0]
+
+    assert with_model(work, scenario(Turn(text="x", failure=busy))) == (200, 529)
