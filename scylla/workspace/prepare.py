@@ -112,15 +112,16 @@ async def _fetch(source: Source, commit: str, building: Path, network: Mapping[s
         location = top.stdout.decode().rstrip("\n") or location
     is_local = source.kind is not SourceKind.GIT or location.startswith(("/", "file:"))
     fetch = ("fetch", "--quiet", *((_SAFE_UPLOAD,) if is_local else ()))
-    asked = await try_git(*fetch, "--no-tags", location, f"{commit}:refs/heads/main", cwd=mirror, env=network)
+    # Not to a branch: git refuses a tag there, and newer versions then leave a lock behind.
+    asked = await try_git(*fetch, "--no-tags", location, f"{commit}:refs/source/asked", cwd=mirror, env=network)
     if asked.exit_code != 0:
         # Not every server gives out a commit by its hash: take all branches and tags and look for it.
         await git(*fetch, location, "+refs/*:refs/source/*", cwd=mirror, env=network)
-        if (await try_git("cat-file", "-e", f"{commit}^{{commit}}", cwd=mirror)).exit_code != 0:
-            raise GitError(f"there is no commit {commit} in it")
-        # The hash of an annotated tag means the commit that it names.
-        commit = (await git("rev-parse", f"{commit}^{{commit}}", cwd=mirror)).decode().strip()
-        await git("update-ref", "refs/heads/main", commit, cwd=mirror)
+    # The hash of an annotated tag means the commit that it names.
+    meant = await try_git("rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}", cwd=mirror)
+    if meant.exit_code != 0:
+        raise GitError(f"there is no commit {commit} in it")
+    await git("update-ref", "refs/heads/main", meant.stdout.decode().strip(), cwd=mirror)
 
 
 async def _history(building: Path, project: Path) -> str:
