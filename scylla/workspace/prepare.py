@@ -38,6 +38,7 @@ async def prepare(source: Source, folder: Path, *, network: Mapping[str, str] | 
     There are no remotes, tags, other branches, reflogs or objects beyond the commit's history, and nothing names the
     place it came from. UsageError when the source cannot be read or does not have the commit.
     """
+    there = _identity(folder)
     if (made := await _made_earlier(folder)) is not None:
         return made
     building = folder.with_name(f"{folder.name}.{secrets.token_hex(4)}")
@@ -45,10 +46,7 @@ async def prepare(source: Source, folder: Path, *, network: Mapping[str, str] | 
     try:
         commit = await _build(source, building, network or {})
         (building / _READY).write_text(f"{commit}\n")
-        # What another program has put there in the meantime may be in use already, so it stays.
-        if (made := await _made_earlier(folder)) is not None:
-            return made
-        await anyio.to_thread.run_sync(_put_in_place, building, folder)
+        await anyio.to_thread.run_sync(_put_in_place, building, folder, there)
     finally:
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(remove_tree, building)
@@ -151,12 +149,21 @@ async def _finish(project: Path) -> str:
     return (await git("rev-parse", "HEAD", cwd=project)).decode().strip()
 
 
-def _put_in_place(building: Path, folder: Path) -> None:
-    """Rename into place, over what is damaged; what another program puts there meanwhile is as good."""
-    if folder.exists():
-        damaged = building.with_name(f"{building.name}.old")
-        folder.rename(damaged)
-        remove_tree(damaged)
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """Tells whether it is still the same folder; None when there is none."""
+    try:
+        found = folder.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
+def _put_in_place(building: Path, folder: Path, damaged: tuple[int, int] | None) -> None:
+    """Rename into place, over the damaged one. What another call has put there may be in use already, so it stays."""
+    if damaged is not None and _identity(folder) == damaged:
+        set_aside = building.with_name(f"{building.name}.old")
+        folder.rename(set_aside)
+        remove_tree(set_aside)
     try:
         building.rename(folder)
     except OSError:
