@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from scylla.adapters.claude_setup import setup_arguments, setup_environment, undelivered
 from scylla.adapters.cli import Adapter, CliRequest, CliResult
 from scylla.domain.outcome import Outcome
 from scylla.domain.process import Command, Finished, ProviderAnswer
 from scylla.domain.record import CliReport
-from scylla.domain.tier import SystemPrompt
 from scylla.domain.usage import Tokens
 
 _KNOWN_EVENTS = frozenset(
@@ -28,11 +28,7 @@ def command(request: CliRequest) -> Command:
     flags = request.cli.flags
     argv = [str(request.cli.binary), "--print", "--output-format", "stream-json", "--verbose"]
     argv += ["--dangerously-skip-permissions", "--model", request.model]
-    if request.system_prompt is not SystemPrompt.DEFAULT:
-        text = request.system_prompt_text if request.system_prompt is SystemPrompt.CUSTOM else ""
-        argv += ["--system-prompt", text]
-    if request.tools is not None:
-        argv += ["--tools", ",".join(request.tools)]
+    argv += setup_arguments(request)
     if request.answer_schema is not None:
         argv += ["--json-schema", request.answer_schema]
     if request.max_cost_usd is not None and "--max-budget-usd" in flags:
@@ -40,7 +36,7 @@ def command(request: CliRequest) -> Command:
     for flag in ("--strict-mcp-config", "--no-session-persistence", "--no-chrome"):
         if flag in flags:
             argv.append(flag)
-    if request.tools == () and "--disable-slash-commands" in flags:
+    if request.setup.tools == () and "--disable-slash-commands" in flags:
         argv.append("--disable-slash-commands")
     if "--setting-sources" in flags:
         argv += ["--setting-sources", "project"]
@@ -63,10 +59,12 @@ CLAUDE_CODE = Adapter(
     program="claude",
     default_model="sonnet",
     required_flags=frozenset(
-        {"--print", "--output-format", "--model", "--system-prompt", "--tools", "--json-schema", "--verbose"}
+        {"--print", "--output-format", "--verbose", "--model", "--json-schema", "--system-prompt"}
+        | {"--append-system-prompt", "--agent", "--tools", "--mcp-config", "--strict-mcp-config", "--plugin-dir"}
     ),
     command=command,
     read_result=read_result,
+    undelivered=undelivered,
 )
 
 
@@ -88,6 +86,7 @@ def _environment(request: CliRequest) -> Mapping[str, str]:
         "DISABLE_AUTOUPDATER": "1",
         "GIT_CONFIG_NOSYSTEM": "1",
     }
+    env |= setup_environment(request.setup)
     if request.is_root:
         # Without it the CLI refuses to skip permissions for root.
         env["IS_SANDBOX"] = "1"
@@ -172,7 +171,15 @@ def _read_report(lines: Iterable[bytes]) -> CliReport:
         structured_output=None if structured is None else json.dumps(structured),
         cli_version=_text(start.get("claude_code_version")),
         model=_text(start.get("model")),
-        tools=tuple(tool for tool in _list(start.get("tools")) if isinstance(tool, str)),
+        tools=_texts(start.get("tools")),
+        agents=_texts(start.get("agents")),
+        skills=_texts(start.get("skills")),
+        plugins=_names(start.get("plugins")),
+        mcp_servers=tuple(
+            (str(server.get("name")), str(server.get("status")))
+            for server in _list(start.get("mcp_servers"))
+            if isinstance(server, dict)
+        ),
         unknown_events=unknown_events,
     )
 
@@ -222,6 +229,14 @@ def _cost_by_model(end: Mapping[str, Any]) -> tuple[tuple[str, float], ...]:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(entry for entry in _list(value) if isinstance(entry, str))
+
+
+def _names(value: object) -> tuple[str, ...]:
+    return tuple(str(entry.get("name")) for entry in _list(value) if isinstance(entry, dict))
 
 
 def _integer(value: object) -> int | None:

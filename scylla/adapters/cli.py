@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from scylla.domain.outcome import Outcome
 from scylla.domain.process import Command, Finished, ProviderAnswer
 from scylla.domain.record import CliReport
-from scylla.domain.tier import SystemPrompt
+from scylla.domain.tier import Setup
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,9 +25,10 @@ class InstalledCli:
 class CliRequest:
     """One start of an agent CLI, for an agent or a judge.
 
-    `prompt_file` is read as standard input. `tools` None leaves the CLI's own set, () takes all tools away.
-    `answer_schema` is a JSON schema the final answer must fit, None for free text. `login_kind` is `api_key` or
-    `oauth`, and `placeholder` stands for the login: the gateway replaces it. `search_path` becomes PATH.
+    `prompt_file` is read as standard input. The files of `setup` lie in `workspace` already, its plug-ins in
+    `plugins`; `servers` is the folder of the installed MCP servers. `answer_schema` is a JSON schema the final answer
+    must fit, None for free text. `login_kind` is `api_key` or `oauth`, and `placeholder` stands for the login: the
+    gateway replaces it. `search_path` becomes PATH.
     """
 
     cli: InstalledCli
@@ -40,9 +41,9 @@ class CliRequest:
     login_kind: str
     placeholder: str
     model: str
-    system_prompt: SystemPrompt
-    system_prompt_text: str = ""
-    tools: tuple[str, ...] | None = None
+    setup: Setup = field(default_factory=Setup)
+    plugins: Path | None = None
+    servers: Path | None = None
     answer_schema: str | None = None
     max_cost_usd: float | None = None
     max_retries: int = 10
@@ -64,7 +65,8 @@ class Adapter:
 
     `required_flags` must be known to the installed CLI; `default_model` is taken when the user names none.
     `read_result` gets the process's end, its standard output line by line, the end of its standard error and the
-    provider's last answer.
+    provider's last answer. `undelivered` says what of a set-up did not reach the session that the CLI reports on, in
+    words; nothing when the CLI did not say what it started with.
     """
 
     name: str
@@ -73,3 +75,4 @@ class Adapter:
     required_flags: frozenset[str]
     command: Callable[[CliRequest], Command]
     read_result: Callable[[Finished, Iterable[bytes], str, ProviderAnswer | None], CliResult]
+    undelivered: Callable[[Setup, CliReport], tuple[str, ...]]

@@ -11,7 +11,7 @@ from pathlib import Path
 from scylla import __version__
 from scylla.domain.tier import TIER_IDS
 
-DEFAULT_TIERS = ("T0",)
+DEFAULT_TIERS = ("T0", "T1")
 _RANGE = re.compile(r"(T\d)\.\.(T\d)")
 _SUBTEST = re.compile(r"T\d/\d\d")
 
@@ -63,12 +63,15 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         metavar="DIR",
         help="case folders (each with a test.yaml), or folders of them",
     )
-    what.add_argument("--tiers", nargs="+", default=list(DEFAULT_TIERS), metavar="TIER", help="default: T0")
+    what.add_argument("--tiers", nargs="+", default=list(DEFAULT_TIERS), metavar="TIER", help="default: T0 T1")
     what.add_argument("--subtests", nargs="+", type=_subtest, metavar="T0/03", help="only these subtests")
     what.add_argument("--max-subtests", type=_count, metavar="N", help="the first N subtests of each tier")
     what.add_argument("--runs", type=_runs, default=10, metavar="N", help="runs per subtest (default: 10)")
     what.add_argument("--seed", type=int, default=1, metavar="N", help="seed of the order of runs (default: 1)")
     what.add_argument("--tiers-from", type=Path, metavar="DIR", help="your own tiers instead of the built-in ones")
+    what.add_argument(
+        "--winners-from", type=Path, metavar="DIR", help="an earlier experiment whose winners T5 takes over"
+    )
 
     how = run.add_argument_group("how to run it")
     how.add_argument("--agent", default="claude-code", metavar="NAME", help="the agent CLI (default: claude-code)")
@@ -116,8 +119,8 @@ def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _add_tiers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    tiers = _command(commands, "tiers", "list the tiers, or what the subtests of one give an agent")
-    tiers.add_argument("tier", nargs="?", metavar="TIER")
+    tiers = _command(commands, "tiers", "list the tiers, the subtests of one, or what a subtest gives an agent")
+    tiers.add_argument("what", nargs="?", metavar="T3 or T3/05")
     tiers.add_argument("--tiers-from", type=Path, metavar="DIR", help="your own tiers instead of the built-in ones")
     _add_json(tiers)
 

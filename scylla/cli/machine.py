@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -16,6 +17,7 @@ import anyio
 
 import scylla
 from scylla.adapters.cli import Adapter, InstalledCli
+from scylla.domain.tier import Setup
 from scylla.errors import MachineError
 from scylla.executor.process import Captured, run_captured
 
@@ -74,6 +76,29 @@ async def probe_cli(adapter: Adapter, binary: Path, env: Mapping[str, str]) -> I
             fix="install the pinned version: scripts/quickstart.sh",
         )
     return InstalledCli(binary=binary, version=version[0].decode(), flags=flags)
+
+
+def servers_folder(env: Mapping[str, str]) -> Path:
+    """Where the programs of the MCP servers are: named by SCYLLA_MCP_SERVERS, or below the checkout."""
+    named = env.get("SCYLLA_MCP_SERVERS")
+    return Path(named) if named else PROJECT / ".tools" / "mcp" / "bin"
+
+
+def require_servers(setups: Iterable[Setup], folder: Path, path: str) -> None:
+    """MachineError when the program of an MCP server that some agent is to get is not there.
+
+    `folder` stands for `{servers}`; other programs are looked up in `path`.
+    """
+    lacking: dict[str, str] = {}
+    for server in (server for setup in setups for server in setup.mcp_servers):
+        program = str(json.loads(server.definition).get("command", "")).replace("{servers}", str(folder))
+        if program and "{" not in program and shutil.which(program, path=path) is None:
+            lacking[server.name] = program
+    if lacking:
+        raise MachineError(
+            f"MCP servers are not installed: {', '.join(f'{name} ({program})' for name, program in lacking.items())}",
+            fix="run scripts/install_mcp_servers.sh .tools/mcp, or leave their subtests out with --subtests",
+        )
 
 
 def search_path(env: Mapping[str, str]) -> str:

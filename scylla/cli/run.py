@@ -18,7 +18,17 @@ from rich.console import Console
 from scylla.adapters.cli import Adapter, InstalledCli
 from scylla.adapters.registry import ADAPTERS
 from scylla.cli.credentials import REMEDIES, STAGED_FOLDER, Login, ensure_credentials, require_lasting
-from scylla.cli.machine import find_binary, network_variables, probe_cli, proxy_for, search_path, work_folder
+from scylla.cli.lineage import earlier_winners, require_parents
+from scylla.cli.machine import (
+    find_binary,
+    network_variables,
+    probe_cli,
+    proxy_for,
+    require_servers,
+    search_path,
+    servers_folder,
+    work_folder,
+)
 from scylla.cli.output import command_again, say
 from scylla.cli.plan_view import show_plan
 from scylla.cli.progress import TerminalProgress
@@ -51,26 +61,30 @@ class Machine:
     cli: InstalledCli
     login: Login | None
     work: Path
+    servers: Path
 
 
 def execute(arguments: argparse.Namespace) -> int:
     """Plan, run or continue, report. 0 when every planned run has a score, 1 when some have none, 130 interrupted."""
-    selection = select(arguments)
-    return anyio.run(_experiment, arguments, selection)
+    return anyio.run(run_selection, arguments, select(arguments))
 
 
-async def _experiment(arguments: argparse.Namespace, selection: Selection) -> int:
+async def run_selection(arguments: argparse.Namespace, selection: Selection) -> int:
+    """Carry out what was selected; the exit code."""
     machine = await _machine(arguments)
     plan = _plan(arguments, selection, machine)
+    match = find_matching(arguments.results_dir, plan)
+    require_parents(plan, None if arguments.fresh else match.folder, arguments.argv)
+    setups = [*(subtest.setup for subtest in plan.subtests), *selection.candidates.values()]
+    require_servers(setups, machine.servers, search_path(os.environ))
     if arguments.dry_run:
         show_plan(plan, arguments.results_dir, as_json=arguments.json)
         return EXIT_OK
-    match = find_matching(arguments.results_dir, plan)
     if machine.login is not None and not arguments.allow_expiry:
         require_lasting(machine.login, _now() + _longest(plan, match, arguments))
     with _open_store(plan, match, arguments) as store:
         _announce(plan, store, machine, arguments)
-        interrupted = await _sit(plan, store, machine, arguments)
+        interrupted = await _sit(plan, selection, store, machine, arguments)
         missing = show_results(
             store.folder, as_json=arguments.json, quiet=arguments.quiet, again=command_again(arguments.argv)
         )
@@ -94,14 +108,20 @@ async def _machine(arguments: argparse.Namespace) -> Machine:
         if login is None and found.ended is not None:
             # Whoever has a login means to use it; going on with the offline model would hide that it has ended.
             raise MachineError("the login has ended", fix=f"{REMEDIES}; or use the offline model: --offline")
-    return Machine(adapter=adapter, cli=cli, login=login, work=work_folder(arguments.work_dir))
+    return Machine(
+        adapter=adapter,
+        cli=cli,
+        login=login,
+        work=work_folder(arguments.work_dir),
+        servers=servers_folder(os.environ).resolve(),
+    )
 
 
 def _plan(arguments: argparse.Namespace, selection: Selection, machine: Machine) -> Plan:
     model = arguments.model or machine.adapter.default_model
     cases = selection.cases
     return make_plan(
-        name=cases[0].id if len(cases) == 1 else f"{len(cases)}-cases",
+        name=(cases[0].id if len(cases) == 1 else f"{len(cases)}-cases") + selection.kind,
         conditions=Conditions(
             agent=machine.adapter.name,
             agent_version=machine.cli.version,
@@ -115,6 +135,7 @@ def _plan(arguments: argparse.Namespace, selection: Selection, machine: Machine)
         subtests=selection.subtests,
         runs_per_subtest=arguments.runs,
         seed=arguments.seed,
+        winners=earlier_winners(arguments.winners_from, selection),
     )
 
 
@@ -172,7 +193,7 @@ def _announce(plan: Plan, store: Store, machine: Machine, arguments: argparse.Na
     )
 
 
-async def _sit(plan: Plan, store: Store, machine: Machine, arguments: argparse.Namespace) -> bool:
+async def _sit(plan: Plan, selection: Selection, store: Store, machine: Machine, arguments: argparse.Namespace) -> bool:
     """Carry out what is missing; True when the person interrupted it."""
     async with AsyncExitStack() as stack:
         upstream = await _provider(plan, machine, stack)
@@ -206,7 +227,10 @@ async def _sit(plan: Plan, store: Store, machine: Machine, arguments: argparse.N
             ungraded=ungraded,
             scratch=scratch,
             prepared=await prepare_cases(plan.cases, work / "sources", progress, network=network_variables(os.environ)),
+            setups={subtest.label: subtest.setup for subtest in plan.subtests if not subtest.inherits},
+            candidates=selection.candidates,
             search_path=search_path(os.environ),
+            servers=machine.servers,
             is_root=os.getuid() == 0,
             limits=_limits(arguments, offline=machine.login is None),
             progress=progress,

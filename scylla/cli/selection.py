@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from scylla.cli.arguments import expand_tiers
 from scylla.cli.output import stop_on_errors
 from scylla.config.cases import load_cases
 from scylla.config.tiers import available_tiers, load_tier
 from scylla.domain.case import Case
+from scylla.domain.plan import is_meant_for
 from scylla.domain.problem import Problem
-from scylla.domain.tier import Subtest
+from scylla.domain.tier import Setup, Subtest
 from scylla.errors import UsageError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Selection:
-    """What the person asked to run."""
+    """What the person asked to run. `candidates` are the set-ups, by label, among which winners can be.
+
+    `kind` goes into the experiment's name.
+    """
 
     cases: tuple[Case, ...]
     subtests: tuple[Subtest, ...]
+    candidates: Mapping[str, Setup] = field(default_factory=dict)
+    kind: str = ""
 
 
 def select(arguments: argparse.Namespace) -> Selection:
@@ -33,10 +39,15 @@ def select(arguments: argparse.Namespace) -> Selection:
         tier = load_tier(tier_id, arguments.tiers_from)
         problems += tier.problems
         subtests += _chosen(tier.subtests, arguments)
-    stop_on_errors(problems)
+    candidates: dict[str, Setup] = {}
+    for tier_id in sorted({tier_id for subtest in subtests for tier_id in subtest.inherits}):
+        tier = load_tier(tier_id, arguments.tiers_from)
+        problems += tier.problems
+        candidates |= {subtest.label: subtest.setup for subtest in tier.subtests}
+    stop_on_errors(tuple(dict.fromkeys(problems)))
     if arguments.subtests and (unknown := sorted(set(arguments.subtests) - {subtest.label for subtest in subtests})):
         raise UsageError(f"there is no subtest {', '.join(unknown)}", fix="list them with: scylla tiers")
-    selection = Selection(cases=loaded.cases, subtests=tuple(subtests))
+    selection = Selection(cases=loaded.cases, subtests=tuple(subtests), candidates=candidates)
     _require_runs(selection)
     return selection
 
@@ -62,7 +73,7 @@ def _chosen(subtests: Sequence[Subtest], arguments: argparse.Namespace) -> Seque
 def _require_runs(selection: Selection) -> None:
     tiers = {subtest.tier for subtest in selection.subtests}
     for case in selection.cases:
-        if case.tiers and not tiers & set(case.tiers):
+        if not any(is_meant_for(case, tier) for tier in tiers):
             raise UsageError(
                 f"case {case.id} is meant for {', '.join(case.tiers)} alone, and none of these was asked for",
                 fix="name one of them with --tiers, or leave the case out",

@@ -11,7 +11,7 @@ from scylla.config.case_format import CaseFormat, LimitsFormat
 from scylla.config.rubric import RubricFormat
 from scylla.config.scenario import ScenarioFormat
 from scylla.config.strict import Strict
-from scylla.config.tiers import TierFormat
+from scylla.config.tier_format import McpServersFormat, TierFormat, ToolsFormat
 
 FORMATS: Mapping[str, type[Strict]] = {
     "test": CaseFormat,
@@ -19,6 +19,8 @@ FORMATS: Mapping[str, type[Strict]] = {
     "rubric": RubricFormat,
     "offline": ScenarioFormat,
     "tier": TierFormat,
+    "mcp_servers": McpServersFormat,
+    "tools": ToolsFormat,
 }
 
 

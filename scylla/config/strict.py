@@ -14,7 +14,7 @@ from scylla.config.findings import Findings, join_key, listed, quoted, suggest
 
 ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
-BRANCHES = frozenset({"<text>", "<conditions>", "<turns>", "<scripts>"})
+BRANCHES = frozenset({"<text>", "<conditions>", "<turns>", "<scripts>", "<all>", "<names>"})
 """The names our formats give to the branches of a union."""
 
 TWO_DIGITS_PATTERN = r"^[0-9]{2}$"

@@ -1,4 +1,4 @@
-"""Tier folders (`t0/tier.yaml` and its blocks) → subtests."""
+"""Tier folders (`t0/tier.yaml` and so on, with a library) → subtests."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Literal
-
-from pydantic import Field
 
 from scylla.config.findings import Findings, listed, quoted, shown, suggest
-from scylla.config.strict import Id, InnerPath, NonEmpty, Strict, TwoDigits, validate
+from scylla.config.library import Library, front_matter, read_library
+from scylla.config.strict import validate
+from scylla.config.subtest_setup import TierFolder, build_setup
+from scylla.config.tier_format import ForEachFormat, SubtestFormat, TierFormat
 from scylla.config.yaml_file import read_text, read_yaml
 from scylla.domain.problem import Problem
-from scylla.domain.tier import TIER_IDS, OverlayFile, Setup, Subtest, SystemPrompt
+from scylla.domain.tier import TIER_IDS, Subtest
 
 TIER_FILE = "tier.yaml"
 
@@ -31,45 +31,26 @@ class LoadedTier:
     problems: tuple[Problem, ...]
 
 
-class ClaudeMdFormat(Strict):
-    """The CLAUDE.md laid over the workspace."""
-
-    blocks: Annotated[list[Id], Field(min_length=1)] = Field(description="blocks/<id>.md, joined in this order")
-
-
-class SubtestFormat(Strict):
-    """One set-up."""
-
-    id: TwoDigits
-    name: NonEmpty
-    description: str = ""
-    system_prompt: Literal["none", "default", "custom"] = "default"
-    system_prompt_text: NonEmpty | None = Field(default=None, description="only with `system_prompt: custom`")
-    system_prompt_file: InnerPath | None = Field(default=None, description="only with `system_prompt: custom`")
-    claude_md: ClaudeMdFormat | None = None
-
-
-class TierFormat(Strict):
-    """tier.yaml."""
-
-    schema_version: Literal[1] = 1
-    name: NonEmpty
-    description: str = ""
-    subtests: Annotated[list[SubtestFormat], Field(min_length=1)]
-
-
 def available_tiers(folder: Path | None = None) -> tuple[str, ...]:
     """The ids of the tiers that the folder (by default the built-in one) has, in order."""
-    with _tiers_folder(folder) as root:
+    with _built_in() as built_in:
+        root = folder or built_in
         return tuple(tier_id for tier_id in TIER_IDS if (root / tier_id.lower() / TIER_FILE).is_file())
 
 
 def load_tier(tier_id: str, folder: Path | None = None) -> LoadedTier:
-    """The tier from `folder/t0/tier.yaml` and so on, by default from the built-in data. Never raises for content."""
+    """The tier from `folder/t0/tier.yaml` and so on, by default from the built-in data. Never raises for content.
+
+    Names are looked up in the tier's own `blocks`, in the `library` of `folder`, and in the built-in library.
+    """
     findings = Findings()
-    with _tiers_folder(folder) as root:
+    with _built_in() as built_in:
+        root = folder or built_in
         tier = _read_tier(tier_id, root, findings, available_tiers(folder))
-        subtests = () if tier is None else _subtests(tier_id, tier, root / tier_id.lower(), findings)
+        subtests: tuple[Subtest, ...] = ()
+        if tier is not None:
+            library = read_library((built_in, folder) if folder else (built_in,), findings)
+            subtests = _subtests(tier_id, tier, TierFolder(path=root / tier_id.lower(), library=library), findings)
     return LoadedTier(
         id=tier_id,
         name=tier.name if tier else tier_id,
@@ -80,12 +61,9 @@ def load_tier(tier_id: str, folder: Path | None = None) -> LoadedTier:
 
 
 @contextmanager
-def _tiers_folder(folder: Path | None) -> Iterator[Path]:
-    if folder is not None:
+def _built_in() -> Iterator[Path]:
+    with resources.as_file(resources.files("scylla.tiers")) as folder:
         yield folder
-    else:
-        with resources.as_file(resources.files("scylla.tiers")) as built_in:
-            yield built_in
 
 
 def _read_tier(tier_id: str, root: Path, findings: Findings, available: tuple[str, ...]) -> TierFormat | None:
@@ -101,78 +79,106 @@ def _read_tier(tier_id: str, root: Path, findings: Findings, available: tuple[st
     return validate(TierFormat, read_yaml(path, findings, fix="Create it"), path, findings)
 
 
-def _subtests(tier_id: str, tier: TierFormat, folder: Path, findings: Findings) -> tuple[Subtest, ...]:
-    file = folder / TIER_FILE
-    blocks = _block_files(folder)
+def _subtests(tier_id: str, tier: TierFormat, folder: TierFolder, findings: Findings) -> tuple[Subtest, ...]:
+    file = folder.path / TIER_FILE
     subtests: list[Subtest] = []
-    for index, subtest in enumerate(tier.subtests):
+    for index, entry in enumerate(tier.subtests):
         key = f"subtests[{index}]"
-        errors_before = findings.error_count
-        setup = Setup(
-            system_prompt=SystemPrompt(subtest.system_prompt),
-            system_prompt_text=_system_prompt_text(subtest, key, file, findings),
-            overlay=_overlay(subtest, key, blocks, file, findings),
-        )
-        made = Subtest(
-            tier=tier_id,
-            id=subtest.id,
-            name=subtest.name.strip(),
-            description=subtest.description.strip(),
-            setup=setup,
-        )
-        _check_is_new(made, subtests, key, file, findings)
-        if findings.error_count == errors_before:
-            subtests.append(made)
+        for subtest in _expand(entry, key, folder, file, findings):
+            errors_before = findings.error_count
+            made = Subtest(
+                tier=tier_id,
+                id=subtest.id or "",
+                name=subtest.name.strip(),
+                description=" ".join(subtest.description.split()),
+                setup=build_setup(subtest, key, file, folder, findings),
+                inherits=tuple(dict.fromkeys(subtest.inherit_best_from)),
+            )
+            _check(made, subtests, key, file, findings)
+            if findings.error_count == errors_before:
+                subtests.append(made)
     return tuple(subtests)
 
 
-def _block_files(folder: Path) -> Mapping[str, Path]:
-    return {path.stem: path for path in sorted((folder / "blocks").glob("*.md"))}
-
-
-def _system_prompt_text(subtest: SubtestFormat, key: str, file: Path, findings: Findings) -> str:
-    given = [name for name in ("system_prompt_text", "system_prompt_file") if getattr(subtest, name) is not None]
-    if subtest.system_prompt != "custom":
-        for name in given:
-            reason = f"a text is given, but system_prompt is '{subtest.system_prompt}'"
-            findings.error(file, f"{key}.{name}", reason=reason, fix="Write 'system_prompt: custom' or remove the text")
-        return ""
-    if len(given) != 1:
-        reason = "a custom system prompt needs a text or a file" + (", not both" if given else "")
-        fix = "Give one of system_prompt_text and system_prompt_file"
-        findings.error(file, f"{key}.system_prompt", reason=reason, fix=fix)
-        return ""
-    if subtest.system_prompt_file is None:
-        return subtest.system_prompt_text or ""
-    path = file.parent / subtest.system_prompt_file
-    text = read_text(path, findings, fix=f"Create it, or correct '{key}.system_prompt_file' in {TIER_FILE}") or ""
-    return text.strip()
-
-
-def _overlay(
-    subtest: SubtestFormat, key: str, blocks: Mapping[str, Path], file: Path, findings: Findings
-) -> tuple[OverlayFile, ...]:
-    if subtest.claude_md is None:
+def _expand(
+    entry: SubtestFormat, key: str, folder: TierFolder, file: Path, findings: Findings
+) -> tuple[SubtestFormat, ...]:
+    """The subtests an entry stands for, each with an id."""
+    if entry.for_each is None:
+        if entry.id is None or entry.ids is not None:
+            reason = "an entry without for_each needs one id" if entry.id is None else "'ids' means nothing here"
+            findings.error(file, f"{key}.id", reason=reason, fix='Write for example id: "00", and no ids')
+            return ()
+        return (entry,)
+    if entry.ids is None or entry.id is not None:
+        reason = "an entry with for_each needs the range of its ids, not one id"
+        findings.error(file, f"{key}.ids", reason=reason, fix='Write for example ids: "06..23"')
         return ()
-    texts: list[str] = []
-    for index, block in enumerate(subtest.claude_md.blocks):
-        place = f"{key}.claude_md.blocks[{index}]"
-        if block not in blocks:
-            reason = f"there is no block {quoted(block)} (blocks/{block}.md)"
-            findings.error(file, place, reason=reason, fix=suggest(block, list(blocks)))
-            continue
-        text = read_text(blocks[block], findings, fix="Create it")
-        if text is not None and not text.strip():
-            findings.error(blocks[block], "", reason="the block is empty", fix=f"Write it, or remove {place}")
-        texts.append((text or "").strip())
-    return (OverlayFile(path="CLAUDE.md", content="\n\n".join(texts) + "\n"),)
+    first, last = (int(part) for part in entry.ids.split(".."))
+    items = _items(entry.for_each, key, folder.library, file, findings)
+    if items is None:
+        return ()
+    if len(items) != last - first + 1:
+        reason = f"{entry.ids} are {max(last - first + 1, 0)} ids, but there are {len(items)} entries to repeat it for"
+        findings.error(file, f"{key}.ids", reason=reason, fix="Correct the range or the library")
+        return ()
+    return tuple(
+        _filled(entry, id_number, item, about)
+        for id_number, (item, about) in zip(range(first, last + 1), items.items(), strict=True)
+    )
 
 
-def _check_is_new(made: Subtest, others: list[Subtest], key: str, file: Path, findings: Findings) -> None:
+def _items(
+    for_each: ForEachFormat, key: str, library: Library, file: Path, findings: Findings
+) -> Mapping[str, str] | None:
+    """What an entry is repeated for: each name with its description."""
+    if len(for_each.model_fields_set) != 1:
+        reason = "for_each needs exactly one key"
+        findings.error(file, f"{key}.for_each", reason=reason, fix="Keep one of its keys, and repeat the entry")
+        return None
+    if for_each.blocks:
+        return {name: _heading(path, findings) for name, path in library.blocks.items()}
+    if for_each.skill_categories:
+        return {category: listed(skills) for category, skills in library.skills.items()}
+    if for_each.mcp_servers:
+        return {name: server.description for name, server in library.mcp_servers.items()}
+    levels = for_each.agents or ()
+    return {
+        name: str(front_matter(path, findings).get("description", ""))
+        for level in levels
+        for name, path in library.agents.get(level, {}).items()
+    }
+
+
+def _heading(block: Path, findings: Findings) -> str:
+    text = read_text(block, findings, fix="Create it") or ""
+    return next((line.lstrip("# ").strip() for line in text.splitlines() if line.startswith("#")), block.stem)
+
+
+def _filled(entry: SubtestFormat, id_number: int, item: str, about: str) -> SubtestFormat:
+    def fill(value: object) -> object:
+        if isinstance(value, str):
+            return value.replace("{item}", item).replace("{about}", about)
+        if isinstance(value, list):
+            return [fill(part) for part in value]
+        if isinstance(value, dict):
+            return {name: fill(part) for name, part in value.items()}
+        return value
+
+    given = entry.model_dump(exclude_unset=True, exclude={"for_each", "ids"})
+    filled = {name: fill(value) for name, value in given.items()}
+    return SubtestFormat.model_validate({**filled, "id": f"{id_number:02d}"})
+
+
+def _check(made: Subtest, others: list[Subtest], key: str, file: Path, findings: Findings) -> None:
     for other in others:
         if other.id == made.id:
             reason = f"the id {quoted(made.id)} is already used"
             findings.error(file, f"{key}.id", reason=reason, fix="Give every subtest its own id")
-        elif other.setup == made.setup:
+        elif other.setup == made.setup and other.inherits == made.inherits:
             reason = f"the set-up is the same as that of {other.label}: it would measure nothing"
             findings.error(file, key, reason=reason, fix="Change the set-up or remove the subtest")
+    for tier_id in made.inherits:
+        if tier_id >= made.tier:
+            reason = f"a subtest of {made.tier} cannot take the winner of {tier_id}"
+            findings.error(file, f"{key}.inherit_best_from", reason=reason, fix="Name earlier tiers")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from scylla.domain.plan import Conditions, Plan
 from scylla.domain.rubric import Rubric
+from scylla.domain.winner import Winner
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,13 +23,17 @@ class CaseMeta:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SubtestMeta:
-    """A subtest as it was planned; equal `setup_digest`s mean equal treatments."""
+    """A subtest as it was planned; equal `setup_digest`s mean equal treatments.
+
+    For a subtest that takes the winners of the tiers in `inherits`, the digest is that of its own part.
+    """
 
     tier: str
     id: str
     name: str
     description: str
     setup_digest: str
+    inherits: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -38,7 +43,10 @@ class SubtestMeta:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExperimentMeta:
-    """An experiment without its runs. `created_at` is ISO 8601 UTC; `runs_per_subtest` is the largest ever planned."""
+    """An experiment without its runs. `created_at` is ISO 8601 UTC; `runs_per_subtest` is the largest ever planned.
+
+    `winners` are those that its subtests inherit from, as soon as they are known; they never change afterwards.
+    """
 
     name: str
     created_at: str
@@ -47,6 +55,7 @@ class ExperimentMeta:
     conditions: Conditions
     cases: tuple[CaseMeta, ...]
     subtests: tuple[SubtestMeta, ...]
+    winners: tuple[Winner, ...] = ()
 
     def case(self, case_id: str) -> CaseMeta:
         """The case of that id; KeyError when there is none."""
@@ -79,7 +88,9 @@ def describe(plan: Plan, *, created_at: str) -> ExperimentMeta:
                 name=subtest.name,
                 description=subtest.description,
                 setup_digest=subtest.setup.digest,
+                inherits=subtest.inherits,
             )
             for subtest in plan.subtests
         ),
+        winners=plan.winners,
     )

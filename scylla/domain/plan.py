@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scylla.domain.case import Case
-from scylla.domain.tier import Subtest
+from scylla.domain.tier import OWN_TIER, Subtest
+from scylla.domain.winner import Winner
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, order=True)
@@ -44,7 +45,10 @@ class Conditions:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """A validated experiment. `order` holds every run once, in randomised blocks."""
+    """A validated experiment. `order` holds every run once, in randomised blocks.
+
+    `winners` are those taken from an earlier experiment, for subtests that inherit.
+    """
 
     name: str
     conditions: Conditions
@@ -53,6 +57,12 @@ class Plan:
     runs_per_subtest: int
     seed: int
     order: tuple[RunKey, ...]
+    winners: tuple[Winner, ...] = ()
+
+    @property
+    def inherited_tiers(self) -> tuple[str, ...]:
+        """The tiers whose winners some subtest takes."""
+        return tuple(sorted({tier for subtest in self.subtests for tier in subtest.inherits}))
 
     def case(self, case_id: str) -> Case:
         """The case of that id; KeyError when the plan has none."""
@@ -71,6 +81,7 @@ def make_plan(
     subtests: Sequence[Subtest],
     runs_per_subtest: int,
     seed: int,
+    winners: Sequence[Winner] = (),
 ) -> Plan:
     """The plan with its runs ordered in randomised blocks."""
     return Plan(
@@ -81,6 +92,7 @@ def make_plan(
         runs_per_subtest=runs_per_subtest,
         seed=seed,
         order=order_in_blocks(cases, subtests, runs_per_subtest, seed=seed),
+        winners=tuple(winners),
     )
 
 
@@ -89,16 +101,23 @@ def order_in_blocks(
 ) -> tuple[RunKey, ...]:
     """Every run once. Block n holds run n of each case and subtest, shuffled by `seed` and n alone.
 
-    A larger `runs_per_subtest` therefore only appends. A case that lists its tiers is run on these only.
+    A larger `runs_per_subtest` therefore only appends. A case that lists its tiers is run on these only, beside a
+    person's own set-ups. Subtests that inherit come after all others, in blocks of their own.
     """
     order: list[RunKey] = []
-    for run_number in range(1, runs_per_subtest + 1):
-        block = [
-            RunKey(case_id=case.id, tier=subtest.tier, subtest=subtest.id, run_number=run_number)
-            for case in cases
-            for subtest in subtests
-            if not case.tiers or subtest.tier in case.tiers
-        ]
-        random.Random(f"{seed}:{run_number}").shuffle(block)
-        order.extend(block)
+    for wave in (False, True):
+        for run_number in range(1, runs_per_subtest + 1):
+            block = [
+                RunKey(case_id=case.id, tier=subtest.tier, subtest=subtest.id, run_number=run_number)
+                for case in cases
+                for subtest in subtests
+                if bool(subtest.inherits) is wave and is_meant_for(case, subtest.tier)
+            ]
+            random.Random(f"{seed}:{run_number}").shuffle(block)
+            order.extend(block)
     return tuple(order)
+
+
+def is_meant_for(case: Case, tier: str) -> bool:
+    """True unless the case lists other tiers; a person's own set-ups run on every case."""
+    return not case.tiers or tier == OWN_TIER or tier in case.tiers

@@ -12,7 +12,10 @@ from scylla.domain.usage import Spend, Tokens
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CliReport:
-    """What the agent CLI said of itself; None for what it did not say. `cost_usd` is its own figure."""
+    """What the agent CLI said of itself; None for what it did not say. `cost_usd` is its own figure.
+
+    `tools` to `mcp_servers` (each name with its state) are what the session was started with.
+    """
 
     session_id: str | None = None
     result_text: str | None = None
@@ -29,6 +32,10 @@ class CliReport:
     cli_version: str | None = None
     model: str | None = None
     tools: tuple[str, ...] = ()
+    agents: tuple[str, ...] = ()
+    skills: tuple[str, ...] = ()
+    plugins: tuple[str, ...] = ()
+    mcp_servers: tuple[tuple[str, str], ...] = ()
     unknown_events: int = 0
 
 

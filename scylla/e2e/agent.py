@@ -8,14 +8,16 @@ from datetime import datetime
 from pathlib import Path
 
 from scylla.adapters.cli import CliRequest
+from scylla.domain.outcome import Outcome
 from scylla.domain.plan import RunKey
 from scylla.domain.record import Attempt
+from scylla.domain.tier import Setup
 from scylla.e2e.parts import Parts
 from scylla.e2e.session import Ended, basic_request, run_session
 from scylla.e2e.sitting import Sitting
 from scylla.gateway.gateway import Session
 from scylla.workspace.copies import copy
-from scylla.workspace.overlay import apply_overlay
+from scylla.workspace.overlay import apply_setup, write_plugins
 from scylla.workspace.slots import Slot
 
 
@@ -33,7 +35,7 @@ async def attempt_run(key: RunKey, parts: Parts, sitting: Sitting) -> Tried:
     number = parts.store.claim_attempt(
         key,
         started_at=started_at.isoformat(),
-        setup_digest=parts.plan.subtest(key).setup.digest,
+        setup_digest=parts.setup(key).digest,
     )
     parts.progress.agent_started(key, number)
     with parts.agent_slots.take() as slot:
@@ -54,23 +56,26 @@ def attempt_folder(parts: Parts, key: RunKey, number: int) -> Path:
 
 
 async def _run_agent(key: RunKey, number: int, slot: Slot, parts: Parts, sitting: Sitting) -> Ended:
-    case, setup = parts.plan.case(key.case_id), parts.plan.subtest(key).setup
+    case, setup = parts.plan.case(key.case_id), parts.setup(key)
     folder = attempt_folder(parts, key, number) / "agent"
     folder.mkdir(parents=True, exist_ok=True)
     prompt_file = folder / "prompt.md"
     prompt_file.write_text(case.prompt, encoding="utf-8")
-    await copy(parts.prepared[case.id], slot.workspace)
-    apply_overlay(setup, slot.workspace)
+    prepared = parts.prepared[case.id]
+    await copy(prepared, slot.workspace)
+    await apply_setup(setup, slot.workspace, prepared)
+    plugins = slot.home / "plugins"
+    write_plugins(setup.plugins, plugins)
 
     def request(session: Session) -> CliRequest:
         return replace(
             basic_request(session, slot, prompt_file, model=parts.plan.conditions.model, parts=parts),
-            system_prompt=setup.system_prompt,
-            system_prompt_text=setup.system_prompt_text,
+            setup=setup,
+            plugins=plugins,
             max_cost_usd=case.max_cost_usd,
         )
 
-    return await run_session(
+    ended = await run_session(
         request,
         upstream=parts.upstream(key, "agent"),
         folder=folder,
@@ -79,6 +84,16 @@ async def _run_agent(key: RunKey, number: int, slot: Slot, parts: Parts, sitting
         parts=parts,
         sitting=sitting,
     )
+    return _if_delivered(ended, setup, parts)
+
+
+def _if_delivered(ended: Ended, setup: Setup, parts: Parts) -> Ended:
+    """An agent that worked without a part of its set-up has measured something else: no result."""
+    faults = parts.adapter.undelivered(setup, ended.result.report)
+    if not faults or not ended.result.outcome.is_result:
+        return ended
+    detail = f"The set-up did not reach the agent: {', '.join(faults)}."
+    return replace(ended, result=replace(ended.result, outcome=Outcome.SANDBOX_FAILED, detail=detail))
 
 
 def _record(
@@ -95,7 +110,7 @@ def _record(
         signal=ended.finished.signal,
         spend=ended.spend,
         report=ended.result.report,
-        setup_digest=parts.plan.subtest(key).setup.digest,
+        setup_digest=parts.setup(key).digest,
         agent_version=parts.cli.version,
         workspace=None if workspace is None else str(workspace),
     )

@@ -15,6 +15,7 @@ from scylla.e2e.judging import missing_judges
 from scylla.e2e.parts import Parts, Progress
 from scylla.e2e.run import carry_out
 from scylla.e2e.sitting import Sitting
+from scylla.e2e.winners import settle_winners
 from scylla.gateway.exchange import spend_of
 from scylla.gateway.recording import read_exchanges
 from scylla.store.store import Store
@@ -57,17 +58,35 @@ async def remove_leftovers(store: Store, *, ungraded: Path, scratch: Path) -> No
 async def carry_out_all(parts: Parts, sitting: Sitting) -> None:
     """Carry out every planned run that is not complete, in the plan's order, `parallel` agents at once.
 
-    Judges of a run start as soon as its agent is done, beside other agents. Returns when all is done, interrupted or
-    stopped; the records say what is missing.
+    Judges of a run start as soon as its agent is done, beside other agents. Subtests that inherit come last, once the
+    runs that decide about their winners are scored. Returns when all is done, interrupted or stopped; the records say
+    what is missing.
     """
+    heirs = {subtest.label for subtest in parts.plan.subtests if subtest.inherits}
+    first = [key for key in parts.plan.order if _label(key) not in heirs]
+    await _carry_out(first, parts, sitting)
+    rest = [key for key in parts.plan.order if _label(key) in heirs]
+    if not rest or sitting.is_over:
+        return
+    if reason := settle_winners(parts):
+        parts.progress.warning(f"{', '.join(sorted(heirs))} cannot be run yet: {reason}")
+        return
+    await _carry_out(rest, parts, sitting)
+
+
+async def _carry_out(order: Sequence[RunKey], parts: Parts, sitting: Sitting) -> None:
     async with anyio.create_task_group() as runs:
-        for key in parts.plan.order:
+        for key in order:
             if is_complete(parts.store.record(key), parts):
                 continue
             await sitting.unless_interrupted(lambda key=key: sitting.agents.acquire_on_behalf_of(key))  # type: ignore[misc]
             if sitting.is_over:
                 break
             runs.start_soon(carry_out, key, parts, sitting)
+
+
+def _label(key: RunKey) -> str:
+    return f"{key.tier}/{key.subtest}"
 
 
 def is_complete(record: RunRecord, parts: Parts) -> bool:

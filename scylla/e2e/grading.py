@@ -17,6 +17,7 @@ from scylla.e2e.checking import run_checks
 from scylla.e2e.parts import Parts
 from scylla.e2e.sitting import Sitting
 from scylla.workspace.changes import collect_changes
+from scylla.workspace.overlay import no_part_of_the_work
 from scylla.workspace.removal import remove_tree
 
 
@@ -48,10 +49,9 @@ async def _grade(attempt: Attempt, workspace: Path, parts: Parts) -> Grading:
     started = time.monotonic()
     folder = attempt_folder(parts, attempt.key, attempt.number)
     case = parts.plan.case(attempt.key.case_id)
-    overlay = tuple(file.path for file in parts.plan.subtest(attempt.key).setup.overlay)
-    changes = await collect_changes(
-        parts.prepared[case.id], workspace, exclude=overlay, scratch=parts.scratch / secrets.token_hex(8)
-    )
+    prepared = parts.prepared[case.id]
+    overlay = no_part_of_the_work(parts.setup(attempt.key), prepared)
+    changes = await collect_changes(prepared, workspace, exclude=overlay, scratch=parts.scratch / secrets.token_hex(8))
     (folder / "changes.patch").write_bytes(changes.patch)
     marks = await run_checks(case.rubric, workspace, overlay=overlay, folder=folder / "checks", parts=parts)
     return Grading(

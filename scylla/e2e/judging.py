@@ -10,7 +10,7 @@ from scylla.domain.case import Case
 from scylla.domain.outcome import Outcome
 from scylla.domain.plan import Plan, RunKey
 from scylla.domain.record import Attempt, Grading, RunRecord, Verdict
-from scylla.domain.tier import SystemPrompt
+from scylla.domain.tier import Setup, SystemPrompt
 from scylla.e2e.agent import attempt_folder
 from scylla.e2e.parts import Parts
 from scylla.e2e.session import Ended, basic_request, run_session
@@ -100,9 +100,7 @@ async def _run_judge(key: RunKey, model: str, prompt_file: Path, slot: Slot, par
     def request(session: Session) -> CliRequest:
         return replace(
             basic_request(session, slot, prompt_file, model=model, parts=parts),
-            system_prompt=SystemPrompt.CUSTOM,
-            system_prompt_text=JUDGE_SYSTEM_PROMPT,
-            tools=(),
+            setup=Setup(system_prompt=SystemPrompt.CUSTOM, system_prompt_text=JUDGE_SYSTEM_PROMPT, tools=()),
             answer_schema=verdict_schema(case.rubric.judge_items),
         )
 

@@ -12,6 +12,7 @@ from scylla.adapters.cli import Adapter, InstalledCli
 from scylla.domain.plan import Plan, RunKey
 from scylla.domain.record import Attempt, RunRecord, Verdict
 from scylla.domain.scenario import Role
+from scylla.domain.tier import Setup
 from scylla.gateway.gateway import Gateway
 from scylla.gateway.upstream import Upstream
 from scylla.store.store import Store
@@ -71,6 +72,10 @@ class Limits:
 class Parts:
     """Everything a run needs. `upstream` names the provider for a run and a part; `prepared` maps case ids.
 
+    `setups` maps the label of a subtest to its whole set-up; those that inherit are added once their winners are known,
+    which are among `candidates` (set-ups by label).
+    `servers` is the folder of the installed MCP servers.
+
     Final workspaces lie in `ungraded` until their run is scored, copies for checks in `scratch`; both belong to this
     experiment alone.
     """
@@ -87,9 +92,16 @@ class Parts:
     ungraded: Path
     scratch: Path
     prepared: Mapping[str, Prepared]
+    setups: dict[str, Setup]
+    candidates: Mapping[str, Setup]
     search_path: str
+    servers: Path | None
     is_root: bool
     limits: Limits
     progress: Progress
     now: Callable[[], datetime]
     sleep: Callable[[float], Awaitable[None]]
+
+    def setup(self, key: RunKey) -> Setup:
+        """What the agent of a run gets; KeyError while its winners are not known."""
+        return self.setups[f"{key.tier}/{key.subtest}"]

@@ -10,7 +10,6 @@ from pathlib import Path
 from scylla.adapters.cli import CliRequest, CliResult
 from scylla.domain.outcome import Outcome
 from scylla.domain.process import Finished, ProviderAnswer
-from scylla.domain.tier import SystemPrompt
 from scylla.domain.usage import Spend
 from scylla.e2e.parts import Parts
 from scylla.e2e.sitting import Sitting
@@ -56,7 +55,7 @@ def basic_request(session: Session, slot: Slot, prompt_file: Path, *, model: str
         login_kind=parts.login_kind,
         placeholder=session.placeholder,
         model=model,
-        system_prompt=SystemPrompt.DEFAULT,
+        servers=parts.servers,
         max_retries=parts.limits.cli_retries,
         is_root=parts.is_root,
     )

@@ -77,6 +77,11 @@ def _differences(meta: ExperimentMeta, plan: Plan) -> Iterator[str]:
     for subtest in describe(plan, created_at="").subtests:
         if setups.get(subtest.label, subtest.setup_digest) != subtest.setup_digest:
             yield f"subtest {subtest.label} has changed"
+    winners = {winner.tier: winner for winner in meta.winners}
+    for winner in plan.winners:
+        known = winners.get(winner.tier, winner)
+        if (known.label, known.setup_digest) != (winner.label, winner.setup_digest):
+            yield f"winner of {winner.tier}: {known.label}, now {winner.label}"
 
 
 def _limit(timeout_s: float | None) -> str:

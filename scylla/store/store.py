@@ -15,6 +15,7 @@ from scylla.domain.plan import Plan, RunKey
 from scylla.domain.record import Attempt, Grading, RunRecord, Verdict
 from scylla.domain.score import Score
 from scylla.domain.usage import Spend
+from scylla.domain.winner import Winner
 from scylla.errors import StoreError
 from scylla.store import schema
 from scylla.store.codec import encode, to_plain
@@ -117,9 +118,19 @@ class Store:
             known,
             subtests=tuple(sorted((*known.subtests, *added), key=lambda subtest: subtest.label)),
             runs_per_subtest=max(known.runs_per_subtest, asked.runs_per_subtest),
+            winners=tuple({winner.tier: winner for winner in (*asked.winners, *known.winners)}.values()),
         )
         with self._transaction():
             self._write_plan(merged, plan)
+        self._write_plan_file()
+
+    def save_winners(self, winners: tuple[Winner, ...]) -> None:
+        """Record which subtests those that inherit take; StoreError when another winner of a tier is on record."""
+        with self._transaction() as connection:
+            known = self.meta()
+            if not set(known.winners) <= set(winners):
+                raise StoreError("winners are recorded already", fix="report this: they were to be picked twice")
+            connection.execute(schema.SET_META, ("experiment", encode(replace(known, winners=winners))))
         self._write_plan_file()
 
     def planned(self) -> tuple[RunKey, ...]:

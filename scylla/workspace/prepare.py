@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 from collections.abc import Mapping
@@ -18,16 +19,21 @@ from scylla.workspace.removal import remove_tree
 from scylla.workspace.trees import copy_tree
 
 _READY = "commit"
+_CONFIGURATION = frozenset({"CLAUDE.md", "CLAUDE.local.md"})
 # Fetching from a local path starts a second git, which does not see our configuration.
 _SAFE_UPLOAD = "--upload-pack=git -c safe.directory=* upload-pack"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Prepared:
-    """`folder` is a checkout of `commit` (40 hex digits) on the only branch, `main`."""
+    """`folder` is a checkout of `commit` (40 hex digits) on the only branch, `main`.
+
+    `configuration` are the paths of its files that would set up an agent which works in it.
+    """
 
     folder: Path
     commit: str
+    configuration: tuple[str, ...] = ()
 
 
 async def prepare(source: Source, folder: Path, *, network: Mapping[str, str] | None = None) -> Prepared:
@@ -50,7 +56,18 @@ async def prepare(source: Source, folder: Path, *, network: Mapping[str, str] | 
     finally:
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(remove_tree, building)
-    return Prepared(folder=folder / "project", commit=commit)
+    return await _described(folder / "project", commit)
+
+
+async def _described(project: Path, commit: str) -> Prepared:
+    files = (os.fsdecode(name) for name in (await git("ls-files", "-z", cwd=project)).split(b"\0") if name)
+    return Prepared(folder=project, commit=commit, configuration=tuple(path for path in files if _sets_up_agents(path)))
+
+
+def _sets_up_agents(path: str) -> bool:
+    """True for what the agent CLI reads of a project by itself, in any of its folders."""
+    *folders, name = path.split("/")
+    return ".claude" in folders or name in _CONFIGURATION or path == ".mcp.json"
 
 
 async def _made_earlier(folder: Path) -> Prepared | None:
@@ -58,9 +75,9 @@ async def _made_earlier(folder: Path) -> Prepared | None:
     marker = folder / _READY
     if not marker.is_file():
         return None
-    prepared = Prepared(folder=folder / "project", commit=marker.read_text().strip())
-    head = await try_git("rev-parse", "HEAD", cwd=prepared.folder)
-    return prepared if head.stdout.decode().strip() == prepared.commit else None
+    project, commit = folder / "project", marker.read_text().strip()
+    head = await try_git("rev-parse", "HEAD", cwd=project)
+    return await _described(project, commit) if head.stdout.decode().strip() == commit else None
 
 
 async def _build(source: Source, building: Path, network: Mapping[str, str]) -> str:

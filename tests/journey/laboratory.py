@@ -75,6 +75,8 @@ class Lab:
         return yaml.safe_load((TEST_001 / "offline.yaml").read_text())["judge"]["turns"]
 
     def start(self, *arguments, live=False) -> subprocess.Popen:
+        if not {"--max-subtests", "--subtests", "--tiers"} & set(arguments):
+            arguments = ("--max-subtests", "3", *arguments)
         command = [
             sys.executable, str(ROOT / "scripts" / "run_e2e_experiment.py"), "--tiers-dir", str(self.case),
             "--tiers", "T0", "--results-dir", str(self.results), "--work-dir", str(self.root / "w"),

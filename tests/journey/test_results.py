@@ -151,8 +151,7 @@ def test_subtests_of_t0_differ_on_the_wire(lab):
     assert lab.run("--runs", "1").code == 0
     requests = {number: first_request(lab, f"test-001/T0/{number}/run_01") for number in ("00", "01", "02")}
     own = {number: len(json.dumps(request["system"])) for number, request in requests.items()}
-    assert own["00"] < 1000 < own["01"]
-    assert own["01"] == own["02"]
+    assert own["00"] < 1000 < own["01"] < own["02"]
     laid = {number: "small, verified steps" in texts(request) for number, request in requests.items()}
     assert laid == {"00": False, "01": False, "02": True}
     for record in lab.records():

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from scylla.adapters.claude_code import command, read_result
+from scylla.adapters.claude_setup import undelivered
 from scylla.adapters.cli import CliRequest, InstalledCli
 from scylla.domain.outcome import Outcome
 from scylla.domain.process import Finished, ProviderAnswer
-from scylla.domain.tier import SystemPrompt
+from scylla.domain.record import CliReport
+from scylla.domain.tier import McpServer, OverlayFile, Plugin, Setup, SystemPrompt
 from scylla.domain.usage import Tokens
 
 RECORDED = Path(__file__).parents[2] / "fixtures" / "claude_code"
@@ -37,7 +39,6 @@ def request(**changes: object) -> CliRequest:
         login_kind="api_key",
         placeholder="placeholder",
         model="sonnet",
-        system_prompt=SystemPrompt.DEFAULT,
     )
     return replace(base, **changes)
 
@@ -183,7 +184,7 @@ def test_environment_is_an_allow_list_without_secrets():
     [(SystemPrompt.NONE, "", [""]), (SystemPrompt.CUSTOM, "Be brief.", ["Be brief."]), (SystemPrompt.DEFAULT, "", [])],
 )
 def test_system_prompt(mode, text, expected):
-    argv = command(request(system_prompt=mode, system_prompt_text=text)).argv
+    argv = command(request(setup=Setup(system_prompt=mode, system_prompt_text=text))).argv
     assert [argv[at + 1] for at, word in enumerate(argv) if word == "--system-prompt"] == expected
 
 
@@ -195,6 +196,55 @@ def test_only_flags_that_the_version_knows():
 
 
 def test_judges_have_no_tools_and_a_schema():
-    argv = command(request(tools=(), answer_schema='{"type":"object"}')).argv
+    argv = command(request(setup=Setup(tools=()), answer_schema='{"type":"object"}')).argv
     assert argv[argv.index("--tools") + 1] == ""
     assert argv[argv.index("--json-schema") + 1] == '{"type":"object"}'
+
+
+def test_what_a_set_up_gives_is_on_the_command_line():
+    definition = json.dumps(
+        {"command": "{servers}/x", "args": ["{workspace}", "--home={home}"], "env": {"T": "{temp}"}}
+    )
+    setup = Setup(
+        system_prompt=SystemPrompt.APPENDED, system_prompt_text="Be brief.", main_agent="lead", agents=("lead",),
+        tools=("Read", "Agent"), mcp_servers=(McpServer(name="x", definition=definition),), agent_teams=True,
+        plugins=(Plugin(name="advice", files=(OverlayFile(path="a", content=b""),)),),
+    )  # fmt: skip
+    given = command(request(setup=setup, servers=Path("/s"), plugins=Path("/w/home/plugins")))
+    argv = given.argv
+    assert argv[argv.index("--append-system-prompt") + 1] == "Be brief."
+    assert "--system-prompt" not in argv
+    assert argv[argv.index("--agent") + 1] == "lead"
+    assert argv[argv.index("--tools") + 1] == "Read,Agent"
+    assert argv[argv.index("--plugin-dir") + 1] == "/w/home/plugins/advice"
+    assert json.loads(argv[argv.index("--mcp-config") + 1]) == {
+        "mcpServers": {
+            "x": {
+                "alwaysLoad": True, "command": "/s/x", "args": ["/w/project", "--home=/w/home"], "env": {"T": "/w/tmp"}
+            }
+        }
+    }  # fmt: skip
+    assert given.env["CLAUDE_CODE_EXPERIMENTAL_AGENT_TEAMS"] == "1"
+    plain = command(request())
+    assert not {"--agent", "--tools", "--mcp-config", "--plugin-dir", "--append-system-prompt"} & set(plain.argv)
+    assert not {name for name in plain.env if name.startswith("MCP_") or name.endswith("TEAMS")}
+
+
+def test_what_did_not_reach_the_session_is_named():
+    server = McpServer(name="git", definition="{}")
+    setup = Setup(
+        skills=("s",), agents=("a",), tools=("Read", "Agent"), mcp_servers=(server,),
+        plugins=(Plugin(name="advice", files=()),),
+    )  # fmt: skip
+    good = CliReport(
+        tools=("Task", "Read", "mcp__git__status"), skills=("s", "other"), agents=("a", "Explore"),
+        plugins=("advice",), mcp_servers=(("git", "connected"),),
+    )  # fmt: skip
+    assert undelivered(setup, good) == ()
+    assert undelivered(setup, replace(good, mcp_servers=(("git", "failed"),))) == ("MCP server git (failed)",)
+    assert undelivered(setup, replace(good, mcp_servers=())) == ("MCP server git (not started)",)
+    assert undelivered(setup, replace(good, skills=())) == ("skill s",)
+    assert undelivered(setup, replace(good, agents=())) == ("sub-agent a",)
+    assert undelivered(setup, replace(good, plugins=())) == ("plug-in advice",)
+    assert undelivered(setup, replace(good, tools=("Read", "Bash"))) == ("tool Bash (not asked for)",)
+    assert undelivered(setup, CliReport()) == (), "a session that never began says nothing"

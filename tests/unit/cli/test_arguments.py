@@ -35,7 +35,7 @@ def test_words_that_are_no_tiers_are_named(word):
 
 def test_defaults():
     arguments = parse()
-    assert (arguments.runs, arguments.parallel, arguments.tiers, arguments.timeout) == (10, 4, ["T0"], None)
+    assert (arguments.runs, arguments.parallel, arguments.tiers, arguments.timeout) == (10, 4, ["T0", "T1"], None)
     assert not any((arguments.offline, arguments.fresh, arguments.dry_run, arguments.json))
 
 

@@ -85,7 +85,10 @@ def test_report_of_what_is_no_experiment(tmp_path):
     ("words", "said"),
     [
         (["--tiers", "T8"], "no tier"),
-        (["--tiers", "T6"], "no tier T6 yet"),
+        (["--tiers", "T6", "--tiers-from", "."], "no tier T6"),
+        (["--tiers", "T5"], "--tiers T0 T1 T2 T3 T4 T5"),
+        (["--subtests", "T5/02"], "T5/02 take the winner of T1"),
+        (["--subtests", "T0/01", "--winners-from", "."], "--winners-from means nothing here"),
         (["--subtests", "T0/77"], "T0/77"),
         (["--agent", "other"], "claude-code"),
     ],

@@ -76,17 +76,21 @@ def test_texts_of_cases_are_shown_as_they_are(tmp_path):
 
 
 def test_texts_of_tiers_are_shown_as_they_are_and_in_full(tmp_path, tiers):
-    done = scylla("tiers", "T0", "--tiers-from", tiers, cwd=tmp_path)
+    listed = scylla("tiers", "T0", "--tiers-from", tiers, cwd=tmp_path)
+    assert listed.returncode == 0
+    assert "[/red]" in listed.stdout
+    done = scylla("tiers", "t0/0", "--tiers-from", tiers, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert "[/red]" in done.stdout
-    assert "T0/00 system prompt" in done.stdout
+    assert "system prompt ─" in done.stdout
     assert "\n[i]Be brief.[/b]\n" in done.stdout
     assert "\x1b" not in done.stdout
 
 
 def test_built_in_texts_keep_their_lines(tmp_path):
-    text = (ROOT / "scylla" / "tiers" / "t0" / "blocks").glob("*.md")
-    shown = scylla("tiers", "T0", cwd=tmp_path).stdout
+    text = list((ROOT / "scylla" / "tiers" / "library" / "blocks").glob("*.md"))
+    shown = scylla("tiers", "T0/03", cwd=tmp_path).stdout
+    assert len(text) == 18
     assert all(line.rstrip() in shown for path in text for line in path.read_text().splitlines())
 
 
@@ -94,8 +98,9 @@ def test_built_in_texts_keep_their_lines(tmp_path):
     ("words", "said"),
     [
         (["tiers", "--tiers-from", "nowhere"], "nowhere holds no tiers"),
-        (["tiers", "T5"], "there is no tier T5"),
-        (["tiers", "nonsense", "--json"], "there is no tier nonsense"),
+        (["tiers", "T8"], "there is no tier T8"),
+        (["tiers", "nonsense", "--json"], "there is no tier NONSENSE"),
+        (["tiers", "T3/99"], "there is no subtest T3/99"),
         (["cases", "nowhere"], "does not exist"),
         (["cases", "nowhere", "--json"], "does not exist"),
         (["check", "."], "is no case"),

@@ -24,7 +24,7 @@ def test_every_built_in_tier_loads_and_no_two_subtests_are_the_same():
     for tier_id in available_tiers():
         tier = load_tier(tier_id)
         assert tier.problems == ()
-        digests = [subtest.setup.digest for subtest in tier.subtests]
+        digests = [(subtest.setup.digest, subtest.inherits) for subtest in tier.subtests]
         assert len(set(digests)) == len(digests) > 0
         assert all(subtest.name and subtest.description for subtest in tier.subtests)
 
@@ -34,16 +34,19 @@ def test_the_first_subtests_of_t0():
     assert [subtest.label for subtest in (empty, default, block)] == ["T0/00", "T0/01", "T0/02"]
     assert empty.setup == Setup(system_prompt=SystemPrompt.NONE)
     assert default.setup == Setup(system_prompt=SystemPrompt.DEFAULT)
-    (claude_md,) = block.setup.overlay
+    alone = load_tier("T0").subtests[6].setup
+    (claude_md,) = alone.overlay
     assert claude_md.path == "CLAUDE.md"
-    assert 100 < len(claude_md.content.split()) < 250
+    assert claude_md.content.decode() == block.setup.system_prompt_text + "\n"
 
 
 def test_nothing_in_a_set_up_tells_the_agent_that_it_is_tested():
-    telling = re.compile(r"scylla|evaluat|benchmark|experiment|grad(e|ing)|rubric|judge", re.IGNORECASE)
+    telling = re.compile(r"scylla|subtest|\bgrad(ed?|ing)\b|rubric|benchmark|being (tested|measured|evaluated)", re.I)
     for tier_id in available_tiers():
         for subtest in load_tier(tier_id).subtests:
-            texts = [subtest.setup.system_prompt_text, *(file.content for file in subtest.setup.overlay)]
+            setup = subtest.setup
+            files = [*setup.overlay, *(file for plugin in setup.plugins for file in plugin.files)]
+            texts = [setup.system_prompt_text, *(file.path + file.content.decode() for file in files)]
             assert not telling.search("\n".join(texts)), subtest.label
 
 
@@ -62,7 +65,7 @@ def test_a_tier_of_ones_own(tmp_path):
     assert [subtest.setup for subtest in tier.subtests] == [
         Setup(system_prompt=SystemPrompt.CUSTOM, system_prompt_text="Be kind."),
         Setup(system_prompt=SystemPrompt.CUSTOM, system_prompt_text="You are terse."),
-        Setup(overlay=(OverlayFile(path="CLAUDE.md", content="Two.\n\nOne.\n"),)),
+        Setup(overlay=(OverlayFile(path="CLAUDE.md", content=b"Two.\n\nOne.\n"),)),
     ]
 
 
@@ -88,7 +91,7 @@ def test_a_tier_of_ones_own(tmp_path):
             "leads outside",
             "'..'",
         ),
-        ('  - {id: "00", name: A, claude_md: {blocks: []}}', "subtests[0].claude_md.blocks", "must not be empty", ""),
+        ('  - {id: "00", name: A, claude_md: {blocks: []}}', "subtests[0].claude_md", "neither blocks nor", ""),
         (
             '  - {id: "00", name: A, claude_md: {blocks: [frist]}}',
             "subtests[0].claude_md.blocks[0]",
@@ -98,7 +101,7 @@ def test_a_tier_of_ones_own(tmp_path):
         (
             '  - {id: "00", name: A, claude_md: {blocks: [../x]}}',
             "subtests[0].claude_md.blocks[0]",
-            "cannot be an id",
+            "there is no block",
             "",
         ),
         (

@@ -20,13 +20,14 @@ from scylla.domain.plan import Conditions, make_plan
 from scylla.domain.process import Command
 from scylla.domain.record import CliReport
 from scylla.domain.rubric import DEFAULT_GRADE_SCALE, Category, Check, Item, Rubric, Scoring
-from scylla.domain.tier import OverlayFile, Setup, Subtest
+from scylla.domain.tier import OverlayFile, Setup, Subtest, merged
 from scylla.e2e.experiment import carry_out_all, close_lost_steps, prepare_cases, remove_leftovers
 from scylla.e2e.parts import Limits, Parts
 from scylla.e2e.sitting import Sitting
 from scylla.gateway.gateway import Gateway
 from scylla.gateway.prices import PriceTable
 from scylla.gateway.upstream import Upstream
+from scylla.store.reading import read_experiment_meta
 from scylla.store.store import Store
 from scylla.workspace.slots import Slots
 
@@ -109,7 +110,7 @@ def make_case(folder: Path) -> Case:
 
 
 def plan_for(case: Case, runs: int):
-    overlay = (OverlayFile(path="CLAUDE.md", content="Be brief.\n"),)
+    overlay = (OverlayFile(path="CLAUDE.md", content=b"Be brief.\n"),)
     return make_plan(
         name="case-1",
         conditions=Conditions(
@@ -120,6 +121,7 @@ def plan_for(case: Case, runs: int):
         subtests=[
             Subtest(tier="T0", id="00", name="", description="", setup=Setup()),
             Subtest(tier="T0", id="01", name="", description="", setup=Setup(overlay=overlay)),
+            Subtest(tier="T5", id="01", name="", description="", setup=Setup(agent_teams=True), inherits=("T0",)),
         ],
         runs_per_subtest=runs,
         seed=1,
@@ -133,7 +135,7 @@ async def sit(folder: Path, plan, script: Script, progress, *, parallel: int) ->
     store = Store.create(experiment, plan, created_at=AT.isoformat()) if is_new else Store.open(experiment)
     adapter = Adapter(
         name="scripted", program="sh", default_model="m", required_flags=frozenset(), command=script.command,
-        read_result=script.read_result,
+        read_result=script.read_result, undelivered=lambda _setup, _report: (),
     )  # fmt: skip
     with store:
         store.extend(plan)
@@ -148,7 +150,9 @@ async def sit(folder: Path, plan, script: Script, progress, *, parallel: int) ->
                 agent_slots=Slots(folder / "a"), judge_slots=Slots(folder / "b"),
                 ungraded=folder / "done", scratch=folder / "scratch",
                 prepared=await prepare_cases(plan.cases, folder / "sources", Interrupter(0, "never")),
-                search_path="/usr/bin:/bin", is_root=False, limits=Limits(attempts=2, retry_wait_s=0.0),
+                setups={subtest.label: subtest.setup for subtest in plan.subtests if not subtest.inherits},
+                candidates={subtest.label: subtest.setup for subtest in plan.subtests},
+                servers=None, search_path="/usr/bin:/bin", is_root=False, limits=Limits(attempts=2, retry_wait_s=0.0),
                 progress=progress, now=lambda: AT, sleep=anyio.sleep,
             )  # fmt: skip
             sitting = Sitting(agents=anyio.CapacityLimiter(parallel), judges=anyio.CapacityLimiter(parallel))
@@ -213,3 +217,7 @@ def test_nothing_is_dropped_and_nothing_doubled(disturbances, failures, judge_fa
             "only a kill leaves a claim without a start"
         )
         assert not list((folder / "done").glob("*")), "no final workspace is left behind"
+        (winner,) = read_experiment_meta(folder / "experiment").winners
+        heirs = [record.result for record in records if record.key.tier == "T5"]
+        inherited = merged([plan.subtests[int(winner.subtest)].setup, Setup(agent_teams=True)])
+        assert {attempt.setup_digest for attempt in heirs} == {inherited.digest}

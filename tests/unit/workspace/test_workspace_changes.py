@@ -168,7 +168,7 @@ def test_path_behind_a_link_of_the_source_is_compared(tmp_path):
 
 
 def test_files_of_the_setup_are_left_out(bench):
-    setup = Setup(overlay=(OverlayFile(path="CLAUDE.md", content="Be brief.\n"),))
+    setup = Setup(overlay=(OverlayFile(path="CLAUDE.md", content=b"Be brief.\n"),))
     assert apply_overlay(setup, bench.work) == ("CLAUDE.md",)
     assert git(bench.work, "status", "--porcelain") == ""
     (bench.work / "new.txt").write_text("x")
@@ -181,7 +181,7 @@ def test_files_of_the_setup_are_left_out(bench):
 def test_setup_cannot_write_out_of_the_workspace(bench, path):
     (bench.work / "link").symlink_to(bench.root)
     with pytest.raises(UsageError):
-        apply_overlay(Setup(overlay=(OverlayFile(path=path, content="x"),)), bench.work)
+        apply_overlay(Setup(overlay=(OverlayFile(path=path, content=b"x"),)), bench.work)
 
 
 def test_special_files_are_noted_and_never_opened(bench):
@@ -405,7 +405,7 @@ def test_source_with_a_submodule(tmp_path):
 
 
 def test_excluded_path_is_the_same_however_it_is_written(bench):
-    apply_overlay(Setup(overlay=(OverlayFile(path="./a//b.md", content="x"),)), bench.work)
+    apply_overlay(Setup(overlay=(OverlayFile(path="./a//b.md", content=b"x"),)), bench.work)
     assert bench.changes(exclude=("./a//b.md",)).files == ()
 
 

@@ -20,7 +20,7 @@ def work(tmp_path):
 
 
 def setup(*paths: str) -> Setup:
-    return Setup(overlay=tuple(OverlayFile(path=path, content="laid over\n") for path in paths))
+    return Setup(overlay=tuple(OverlayFile(path=path, content=b"laid over\n") for path in paths))
 
 
 @pytest.mark.parametrize(
