@@ -28,6 +28,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"scylla {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _add_run(commands)
+    _add_compare_setups(commands)
     _add_report(commands)
     _add_check(commands)
     _add_tiers(commands)
@@ -55,6 +56,32 @@ def expand_tiers(words: list[str]) -> tuple[str, ...]:
 def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     run = _command(commands, "run", "run an experiment; the same command again continues it")
     what = run.add_argument_group("what to run")
+    what.add_argument("--tiers", nargs="+", default=list(DEFAULT_TIERS), metavar="TIER", help="default: T0 T1")
+    what.add_argument("--subtests", nargs="+", type=_subtest, metavar="T0/03", help="only these subtests")
+    what.add_argument("--max-subtests", type=_count, metavar="N", help="the first N subtests of each tier")
+    what.add_argument("--tiers-from", type=Path, metavar="DIR", help="your own tiers instead of the built-in ones")
+    what.add_argument(
+        "--winners-from", type=Path, metavar="DIR", help="an earlier experiment whose winners T5 takes over"
+    )
+
+    _add_run_options(run, what)
+
+
+def _add_compare_setups(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    compare = _command(commands, "compare-setups", "compare set-ups of your own: which one is better, and by how much")
+    compare.add_argument(
+        "setups",
+        nargs="+",
+        metavar="SETUP",
+        help="a folder with CLAUDE.md, skills, agents, settings or MCP servers; a git ref of such a folder (HEAD~3, "
+        "main:agent-setup); or the word none. All are compared with the first",
+    )
+    compare.set_defaults(tiers=[], subtests=None, max_subtests=None, tiers_from=None, winners_from=None)
+    _add_run_options(compare, compare.add_argument_group("what to run"))
+
+
+def _add_run_options(run: argparse.ArgumentParser, what: argparse._ArgumentGroup) -> None:
+    """What every command takes that runs agents."""
     what.add_argument(
         "--tiers-dir",
         nargs="+",
@@ -63,16 +90,8 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         metavar="DIR",
         help="case folders (each with a test.yaml), or folders of them",
     )
-    what.add_argument("--tiers", nargs="+", default=list(DEFAULT_TIERS), metavar="TIER", help="default: T0 T1")
-    what.add_argument("--subtests", nargs="+", type=_subtest, metavar="T0/03", help="only these subtests")
-    what.add_argument("--max-subtests", type=_count, metavar="N", help="the first N subtests of each tier")
     what.add_argument("--runs", type=_runs, default=10, metavar="N", help="runs per subtest (default: 10)")
     what.add_argument("--seed", type=int, default=1, metavar="N", help="seed of the order of runs (default: 1)")
-    what.add_argument("--tiers-from", type=Path, metavar="DIR", help="your own tiers instead of the built-in ones")
-    what.add_argument(
-        "--winners-from", type=Path, metavar="DIR", help="an earlier experiment whose winners T5 takes over"
-    )
-
     how = run.add_argument_group("how to run it")
     how.add_argument("--agent", default="claude-code", metavar="NAME", help="the agent CLI (default: claude-code)")
     how.add_argument("--model", metavar="NAME", help="the agent's model (default: that of the adapter)")
@@ -143,7 +162,7 @@ def _command(
 ) -> argparse.ArgumentParser:
     description = f"{summary[0].upper()}{summary[1:]}."
     parser = commands.add_parser(name, help=summary, description=description, allow_abbrev=False)
-    parser.set_defaults(module=f"scylla.cli.{name}")
+    parser.set_defaults(module=f"scylla.cli.{name.replace('-', '_')}")
     return parser
 
 

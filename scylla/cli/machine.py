@@ -24,6 +24,8 @@ from scylla.executor.process import Captured, run_captured
 PROJECT = Path(scylla.__file__).resolve().parents[1]
 """The checkout Scylla runs from."""
 
+INSTALL_SERVERS = "run scripts/install_mcp_servers.sh .tools/mcp"
+
 _FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 _VERSION = re.compile(rb"\d+\.\d+\.\d+")
 _PROBE_TIMEOUT_S = 60.0
@@ -84,8 +86,8 @@ def servers_folder(env: Mapping[str, str]) -> Path:
     return Path(named) if named else PROJECT / ".tools" / "mcp" / "bin"
 
 
-def require_servers(setups: Iterable[Setup], folder: Path, path: str) -> None:
-    """MachineError when the program of an MCP server that some agent is to get is not there.
+def missing_servers(setups: Iterable[Setup], folder: Path, path: str) -> Mapping[str, str]:
+    """The MCP servers that some agent is to get and whose program is not there: name → program.
 
     `folder` stands for `{servers}`; other programs are looked up in `path`.
     """
@@ -94,11 +96,7 @@ def require_servers(setups: Iterable[Setup], folder: Path, path: str) -> None:
         program = str(json.loads(server.definition).get("command", "")).replace("{servers}", str(folder))
         if program and "{" not in program and shutil.which(program, path=path) is None:
             lacking[server.name] = program
-    if lacking:
-        raise MachineError(
-            f"MCP servers are not installed: {', '.join(f'{name} ({program})' for name, program in lacking.items())}",
-            fix="run scripts/install_mcp_servers.sh .tools/mcp, or leave their subtests out with --subtests",
-        )
+    return lacking
 
 
 def search_path(env: Mapping[str, str]) -> str:

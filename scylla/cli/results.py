@@ -13,7 +13,7 @@ from scylla.cli.output import money, print_json, say, span
 from scylla.domain.experiment import ExperimentMeta
 from scylla.errors import StoreError
 from scylla.reporting.document import report_document
-from scylla.reporting.reports import OFFLINE_WARNING, number, share, write_reports
+from scylla.reporting.reports import OFFLINE_WARNING, number, share, verdict, write_reports
 from scylla.stats.summary import GroupSummary, State, Summary, summarise
 from scylla.store.reading import read_experiment
 
@@ -51,6 +51,8 @@ def _show(meta: ExperimentMeta, summary: Summary, again: str) -> None:
         f"Money: {money(totals.total_cost_usd)} in all: agents {money(totals.agent.cost_usd)}, "
         f"judges {money(totals.judge.cost_usd)}, wasted {money(totals.wasted.cost_usd)}"
     )
+    for comparison in summary.comparisons:
+        say(verdict(comparison))
     if meta.conditions.offline:
         console.print(OFFLINE_WARNING, style="bold yellow", soft_wrap=True)
     waiting = [run for run in summary.runs if run.state is not State.SCORED]

@@ -20,11 +20,12 @@ from scylla.adapters.registry import ADAPTERS
 from scylla.cli.credentials import REMEDIES, STAGED_FOLDER, Login, ensure_credentials, require_lasting
 from scylla.cli.lineage import earlier_winners, require_parents
 from scylla.cli.machine import (
+    INSTALL_SERVERS,
     find_binary,
+    missing_servers,
     network_variables,
     probe_cli,
     proxy_for,
-    require_servers,
     search_path,
     servers_folder,
     work_folder,
@@ -76,10 +77,18 @@ async def run_selection(arguments: argparse.Namespace, selection: Selection) -> 
     match = find_matching(arguments.results_dir, plan)
     require_parents(plan, None if arguments.fresh else match.folder, arguments.argv)
     setups = [*(subtest.setup for subtest in plan.subtests), *selection.candidates.values()]
-    require_servers(setups, machine.servers, search_path(os.environ))
+    lacking = missing_servers(setups, machine.servers, search_path(os.environ))
     if arguments.dry_run:
-        show_plan(plan, arguments.results_dir, as_json=arguments.json)
+        continued = None if arguments.fresh else match.folder
+        show_plan(plan, arguments.results_dir, experiment=continued, as_json=arguments.json)
+        if lacking:
+            say(f"Before it can be run: {INSTALL_SERVERS} ({', '.join(lacking)} are missing).")
         return EXIT_OK
+    if lacking:
+        raise MachineError(
+            f"MCP servers are not installed: {', '.join(f'{name} ({program})' for name, program in lacking.items())}",
+            fix=f"{INSTALL_SERVERS}; or leave their subtests out with --subtests",
+        )
     if machine.login is not None and not arguments.allow_expiry:
         require_lasting(machine.login, _now() + _longest(plan, match, arguments))
     with _open_store(plan, match, arguments) as store:

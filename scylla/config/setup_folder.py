@@ -19,13 +19,18 @@ FOLDERS = ("skills", "agents", "commands", "hooks", "output-styles", "rules")
 SETTINGS = ".claude/settings.json"
 PLACES = (CLAUDE_MD, ".claude/CLAUDE.md", *FOLDERS, *(f".claude/{name}" for name in FOLDERS), "settings.json", SETTINGS)
 MCP_FILES = (".mcp.json", "mcp.json")
+CONFIGURATION = (*PLACES, *MCP_FILES)
+"""What the paths of the files that are read begin with."""
 
 _PROVIDER_PREFIXES = ("ANTHROPIC_", "CLAUDE_CODE_USE_", "CLAUDE_CODE_OAUTH", "AWS_", "HTTP_PROXY", "HTTPS_PROXY")
 _PROVIDER_SETTINGS = ("apiKeyHelper", "awsAuthRefresh", "awsCredentialExport", "forceLoginMethod")
 
 
-def load_setup_folder(folder: Path, findings: Findings) -> Setup:
-    """The set-up of the folder; an error where it holds nothing that an agent could be given."""
+def load_setup_folder(folder: Path, findings: Findings, *, name: str = "") -> Setup:
+    """The set-up of the folder; an error where it holds nothing that an agent could be given.
+
+    `name` is what that error calls it when the folder is only a copy.
+    """
     if not folder.is_dir():
         findings.error(folder, "", reason="there is no such folder", fix="Name a folder with CLAUDE.md, skills …")
         return Setup()
@@ -34,7 +39,7 @@ def load_setup_folder(folder: Path, findings: Findings) -> Setup:
     if not overlay and not servers:
         reason = "it holds nothing that an agent could be given"
         fix = f"Put one of these into it: {', '.join((*PLACES, *MCP_FILES))}"
-        findings.error(folder, "", reason=reason, fix=fix)
+        findings.error(Path(name) if name else folder, "", reason=reason, fix=fix)
     for file in overlay:
         if file.path == SETTINGS:
             _check_settings(file, folder, findings)

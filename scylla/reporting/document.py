@@ -40,6 +40,8 @@ def report_document(meta: ExperimentMeta, summary: Summary, *, again: str) -> di
             "frontier_cost_of_pass_usd": summary.totals.frontier_cost_of_pass_usd,
             "cli_cost_difference_usd": summary.totals.cli_cost_difference_usd,
         },
+        "winners": [{**asdict(winner), "label": winner.label} for winner in meta.winners],
+        "comparisons": [{**asdict(entry), "is_shown": entry.is_shown} for entry in summary.comparisons],
         "by_tier": [_group(group) for group in summary.tiers],
         "by_subtest": [_group(group) for group in summary.subtests],
         "runs": [_run(run) for run in summary.runs],

@@ -23,6 +23,7 @@ from scylla.reporting.tables import (
     judge_rows,
     run_rows,
 )
+from scylla.stats.comparison import FEWEST_RUNS, Comparison
 from scylla.stats.summary import GroupSummary, Summary
 from scylla.store.files import write_whole
 
@@ -64,10 +65,39 @@ def markdown_report(meta: ExperimentMeta, summary: Summary, *, again: str) -> st
         undefined=jinja2.StrictUndefined,
         autoescape=False,  # noqa: S701 - this is Markdown; the `cell` filter escapes what others wrote
     )
-    filters = (cell, usd, number, seconds, share, cost_of_pass, tokens, outcomes, moment, console)
+    filters = (cell, usd, number, seconds, share, cost_of_pass, tokens, outcomes, moment, console, verdict)
     environment.filters |= {filter_.__name__: filter_ for filter_ in filters}
     template = environment.get_template("report.md.j2")
-    return aligned(template.render(meta=meta, summary=summary, again=again, offline_warning=OFFLINE_WARNING))
+    return aligned(
+        template.render(
+            meta=meta,
+            summary=summary,
+            again=again,
+            offline_warning=OFFLINE_WARNING,
+            same_setups=same_setups(summary),
+        )
+    )
+
+
+def same_setups(summary: Summary) -> Sequence[Sequence[str]]:
+    """Groups of subtests whose agents got exactly the same."""
+    by_digest: dict[str, dict[str, None]] = {}
+    for run in summary.runs:
+        if run.attempt is not None:
+            by_digest.setdefault(run.attempt.setup_digest, {})[f"{run.key.tier}/{run.key.subtest}"] = None
+    return [list(labels) for labels in by_digest.values() if len(labels) > 1]
+
+
+def verdict(comparison: Comparison) -> str:
+    """What the comparison of two set-ups says, in one sentence."""
+    if comparison.p_value is None:
+        return f"{comparison.name}: too few runs to tell chance from a difference; use --runs {FEWEST_RUNS} or more."
+    if not comparison.is_shown:
+        return f"{comparison.name}: no difference to {comparison.base_name} is shown; chance explains what is seen."
+    word = "better" if comparison.difference > 0 else "worse"
+    return (
+        f"{comparison.name} is {word} than {comparison.base_name} by {abs(comparison.difference):.3f} on these cases."
+    )
 
 
 def aligned(markdown: str) -> str:

@@ -15,6 +15,7 @@ from scylla.domain.plan import RunKey
 from scylla.domain.record import Attempt, RunRecord
 from scylla.domain.score import Score, grade_of
 from scylla.domain.usage import Spend, Tokens, add_costs
+from scylla.stats.comparison import Comparison, compare_setups
 from scylla.stats.formulas import Interval, consistency_of, wilson_interval
 
 
@@ -123,6 +124,7 @@ class Summary:
     subtests: tuple[GroupSummary, ...]
     tiers: tuple[GroupSummary, ...]
     totals: Totals
+    comparisons: tuple[Comparison, ...] = ()
 
 
 def summarise(meta: ExperimentMeta, records: Sequence[RunRecord]) -> Summary:
@@ -134,7 +136,13 @@ def summarise(meta: ExperimentMeta, records: Sequence[RunRecord]) -> Summary:
     )
     tier_ids = sorted({subtest.tier for subtest in meta.subtests})
     tiers = tuple(_group(tier, "", [run for run in runs if run.key.tier == tier], meta) for tier in tier_ids)
-    return Summary(runs=runs, subtests=subtests, tiers=tiers, totals=_totals(runs, tiers))
+    return Summary(
+        runs=runs,
+        subtests=subtests,
+        tiers=tiers,
+        totals=_totals(runs, tiers),
+        comparisons=compare_setups(meta, records),
+    )
 
 
 def _grade(mean_score: float | None, case_ids: Iterable[str], meta: ExperimentMeta) -> str | None:

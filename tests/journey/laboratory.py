@@ -83,6 +83,7 @@ class Lab:
             "--retry-wait", "0.1", *([] if live else ["--offline"]), *arguments,
         ]  # fmt: skip
         env = {"PATH": os.environ["PATH"], "HOME": str(self.root / "home"), "SCYLLA_CLAUDE": str(self.claude)}
+        env |= {name: os.environ[name] for name in ("SCYLLA_MCP_SERVERS",) if name in os.environ}
         return subprocess.Popen(
             command,
             cwd=self.root / "here",
@@ -92,12 +93,12 @@ class Lab:
             text=True,
         )
 
-    def run(self, *arguments, live=False) -> Run:
-        return self.finish(self.start(*arguments, live=live))
+    def run(self, *arguments, live=False, timeout_s=90) -> Run:
+        return self.finish(self.start(*arguments, live=live), timeout_s=timeout_s)
 
-    def finish(self, process: subprocess.Popen) -> Run:
+    def finish(self, process: subprocess.Popen, *, timeout_s=90) -> Run:
         try:
-            stdout, stderr = process.communicate(timeout=90)
+            stdout, stderr = process.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired:
             process.kill()
             raise
