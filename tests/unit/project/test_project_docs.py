@@ -41,7 +41,18 @@ def test_lock_files_carry_hashes_and_no_addresses():
         packages = {name: entry for name, entry in json.loads(text)["packages"].items() if name}
         assert packages
         assert all(entry["integrity"].startswith("sha512-") for entry in packages.values())
-    for name in ("requirements.txt", "requirements-dev.txt"):
+    for name in ("requirements.txt", "requirements-dev.txt", ".devcontainer/mcp/requirements.txt"):
         text = (ROOT / name).read_text()
         assert "://" not in text
         assert text.count("--hash=sha256:") > text.count("==")
+
+
+def test_the_lock_of_the_mcp_servers_holds_what_was_asked_for():
+    folder = ROOT / ".devcontainer" / "mcp"
+    asked = re.findall(r"^[\w-]+==\S+$", (folder / "requirements.in").read_text(), re.MULTILINE)
+    assert len(asked) == 3
+    locked = (folder / "requirements.txt").read_text()
+    assert not [pin for pin in asked if f"{pin} \\\n" not in locked]
+    # Addresses of where to give money are npm's; there is none to download from.
+    lines = [line for line in (folder / "package-lock.json").read_text().splitlines() if "://" in line]
+    assert not [line for line in lines if not line.strip().startswith(('"url": ', '"funding": '))]
