@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what Scylla needs into the checkout: .venv (locked by hash) and .tools/claude (the pinned agent CLI).
-# `scripts/install.sh dev` adds what the tests need. A second call finds everything there and does nothing.
+# `scripts/install.sh dev` adds what the tests need, the MCP servers among it (.tools/mcp). A second call finds everything
+# there and does nothing.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -60,4 +61,8 @@ elif [ ! -f .venv/.installed-dev ]; then
 fi
 if [ -z "${SCYLLA_CLAUDE:-}" ]; then
   install_claude .devcontainer/claude .tools/claude
+fi
+# A first experiment needs no MCP server, so only the tests bring them; once there, they are kept current.
+if [ -z "${SCYLLA_MCP_SERVERS:-}" ] && { [ "${1:-}" = dev ] || [ -f .tools/mcp/.installed ]; }; then
+  PYTHON=$python scripts/install_mcp_servers.sh
 fi
