@@ -37,6 +37,17 @@ def pin(name: str) -> re.Match:
     return found
 
 
+def accepts(wanted: str, *, major: int) -> bool:
+    """Whether a range of npm ("^18.1 || >=20") allows every version of this major one."""
+    one = re.compile(r"(>=|\^|)\s*(\d+)(?:\.[\dx*]+)*")
+    for alternative in wanted.split("||"):
+        terms = one.findall(alternative)
+        assert one.sub("", alternative).strip() == "", f"this test cannot read {wanted}"
+        if all(int(number) <= major if sign == ">=" else int(number) == major for sign, number in terms):
+            return True
+    return False
+
+
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 class TestKeys:
     def test_every_key_is_known_and_has_a_value_that_can_work(self, name):
@@ -110,7 +121,7 @@ class TestPins:
         required = re.search(r'^requires-python = ">=3\.(\d+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
         assert int(required[1]) <= int(pin("PYTHON_IMAGE")[2].split(".")[1])
 
-    @pytest.mark.parametrize("name", ["claude", "cli"])
+    @pytest.mark.parametrize("name", ["claude", "cli", "mcp"])
     def test_npm_locks_are_exact_and_hashed_and_name_no_download_address(self, name):
         package = json.loads((FOLDER / name / "package.json").read_text())
         lock = json.loads((FOLDER / name / "package-lock.json").read_text())
@@ -132,6 +143,13 @@ class TestPins:
         lowest = re.search(r">=(\d+)", lock["node_modules/@anthropic-ai/claude-code"]["engines"]["node"])
         assert int(lowest[1]) <= int(pin("NODE_IMAGE")[2].split(".")[0])
 
+    def test_the_mcp_servers_and_all_that_they_need_accept_the_pinned_node(self):
+        lock = json.loads((FOLDER / "mcp" / "package-lock.json").read_text())["packages"]
+        ranges = {path: entry["engines"]["node"] for path, entry in lock.items() if "node" in entry.get("engines", {})}
+        assert ranges
+        node = int(pin("NODE_IMAGE")[2].split(".")[0])
+        assert {path: wanted for path, wanted in ranges.items() if not accepts(wanted, major=node)} == {}
+
     def test_python_packages_are_installed_by_hash(self):
         assert "--require-hashes" in DOCKERFILE
         packages = re.findall(r"^[\w.-]+==", (ROOT / "requirements-dev.txt").read_text(), re.MULTILINE)
@@ -143,7 +161,7 @@ class TestDockerfile:
         for word in ("# syntax=", "--mount=", "COPY --chmod", "<<"):
             assert word not in DOCKERFILE
 
-    def test_nothing_of_ours_but_locks_enters_the_build(self):
+    def test_nothing_of_ours_but_locks_and_installing_scripts_enters_the_build(self):
         lines = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and line[0] != "#"]
         allowed = {line[1:] for line in lines[1:]}
         assert lines[0] == "*"
@@ -159,6 +177,12 @@ class TestDockerfile:
         (step,) = re.findall(r"^RUN npm ci.*?(?=^\w)", DOCKERFILE, re.MULTILINE | re.DOTALL)
         assert "claude --version" in step
         assert "--ignore-scripts" not in step
+
+    def test_the_mcp_servers_have_a_stage_of_their_own_and_are_not_on_the_path(self):
+        assert re.search(r"^FROM base AS mcp$", DOCKERFILE, re.MULTILINE)
+        assert "COPY --from=mcp /opt/mcp /opt/mcp\n" in DOCKERFILE
+        assert "SCYLLA_MCP_SERVERS=/opt/mcp/bin" in DOCKERFILE
+        assert not [path for path in re.findall(r"\bPATH=(\S+)", DOCKERFILE) if "/opt/mcp" in path]
 
     def test_no_sudo_and_no_root_at_the_end_of_the_default_image(self):
         assert "sudo" not in DOCKERFILE

@@ -55,6 +55,14 @@ class TestImage:
         said = inside(host, 'claude --version; "$SCYLLA_CLAUDE" --version; echo "$DISABLE_AUTOUPDATER"').split("\n")
         assert said == [f"{pin['@anthropic-ai/claude-code']} (Claude Code)"] * 2 + ["1"]
 
+    def test_the_mcp_servers_are_there_but_not_on_the_path(self, host):
+        """That they work is tested by the suite inside."""
+        names = inside(host, 'ls "$SCYLLA_MCP_SERVERS"').split()
+        assert "mcp-server-git" in names
+        assert len(names) == 9
+        assert inside(host, "command -v mcp-server-git || echo none") == "none"
+        assert inside(host, 'find "$SCYLLA_MCP_SERVERS/.." -writable | head -n 1') == ""
+
     def test_the_tools_are_there(self, host):
         tools = "bash cc curl find gcc git grep jq make mypy npm pip pytest python python3 rg ruff shellcheck sort wc"
         assert inside(host, f"for tool in {tools}; do command -v $tool >/dev/null || echo $tool; done") == ""
