@@ -10,8 +10,11 @@ from scylla.domain.record import CliReport
 from scylla.domain.tier import McpServer, Setup, SystemPrompt
 
 _MCP_WAIT_MS = "60000"
+_SKILL_LIST_CHARACTERS = "200000"
 _OLD_TOOL_NAMES = {"Task": "Agent"}
 _ALWAYS_TOOLS = frozenset({"StructuredOutput", "ToolSearch"})
+MCP_TOOLS = frozenset({"ListMcpResourcesTool", "ReadMcpResourceTool", "ReadMcpResourceDirTool", "WaitForMcpServers"})
+"""Built-in tools that the CLI adds by itself for MCP servers which offer more than tools."""
 
 
 def setup_arguments(request: CliRequest) -> list[str]:
@@ -39,6 +42,9 @@ def setup_environment(setup: Setup) -> Mapping[str, str]:
     if setup.mcp_servers:
         # The first request waits for the servers' tools, however slow the machine.
         env |= {"MCP_TIMEOUT": _MCP_WAIT_MS, "MCP_CONNECT_TIMEOUT_MS": _MCP_WAIT_MS}
+    if setup.skills or setup.plugins:
+        # Otherwise the CLI leaves out the descriptions of skills as soon as there are many.
+        env["SLASH_COMMAND_TOOL_CHAR_BUDGET"] = _SKILL_LIST_CHARACTERS
     if setup.agent_teams:
         env["CLAUDE_CODE_EXPERIMENTAL_AGENT_TEAMS"] = "1"
     return env
@@ -59,7 +65,8 @@ def undelivered(setup: Setup, report: CliReport) -> tuple[str, ...]:
     faults += [f"plug-in {plugin.name}" for plugin in setup.plugins if plugin.name not in report.plugins]
     if setup.tools is not None:
         built_in = {_OLD_TOOL_NAMES.get(tool, tool) for tool in report.tools if not tool.startswith("mcp__")}
-        faults += [f"tool {tool} (not asked for)" for tool in sorted(built_in - {*setup.tools, *_ALWAYS_TOOLS})]
+        allowed = {*setup.tools, *_ALWAYS_TOOLS, *(MCP_TOOLS if setup.mcp_servers else ())}
+        faults += [f"tool {tool} (not asked for)" for tool in sorted(built_in - allowed)]
     return tuple(faults)
 
 

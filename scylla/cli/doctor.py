@@ -21,11 +21,21 @@ from scylla.adapters.cli import Adapter
 from scylla.adapters.registry import ADAPTERS
 from scylla.cli.console import open_console, plain
 from scylla.cli.credentials import find_login
-from scylla.cli.machine import PROJECT, find_binary, probe_cli, work_folder
+from scylla.cli.machine import (
+    INSTALL_SERVERS,
+    PROJECT,
+    find_binary,
+    missing_servers,
+    probe_cli,
+    servers_folder,
+    work_folder,
+)
 from scylla.cli.output import print_json, say
+from scylla.config.tiers import load_tier
 from scylla.errors import EXIT_MACHINE, EXIT_OK, ScyllaError
 from scylla.gateway.prices import PriceTable
 
+MANAGED = (Path("/etc/claude-code/managed-settings.json"), Path("/etc/claude-code/CLAUDE.md"))
 LEAST_FREE_BYTES = 2 * 2**30
 
 _STYLES = {"ok": "green", "note": "yellow", "missing": "bold red"}
@@ -47,7 +57,9 @@ def execute(arguments: argparse.Namespace) -> int:
         _python,
         _git,
         *(partial(_agent_cli, adapter) for adapter in ADAPTERS.values()),
+        _mcp_servers,
         _login,
+        _managed,
         partial(_results, arguments.results_dir),
         partial(_work, arguments.work_dir),
         _container,
@@ -92,6 +104,23 @@ def _agent_cli(adapter: Adapter) -> Finding:
     if pinned is not None and cli.version != pinned:
         return Finding(what=what, state="note", text=f"{text}; the pinned version is {pinned}")
     return Finding(what=what, state="ok", text=text)
+
+
+def _mcp_servers() -> Finding:
+    folder = servers_folder(os.environ)
+    missing = missing_servers([load_tier("T6").subtests[0].setup], folder, os.environ.get("PATH", os.defpath))
+    if missing:
+        text = f"{', '.join(missing)} not installed; subtests that give them cannot be run (T2/05 to T2/15, T5, T6)"
+        return Finding(what="MCP servers", state="note", text=text, fix=INSTALL_SERVERS)
+    return Finding(what="MCP servers", state="ok", text=str(folder))
+
+
+def _managed() -> Finding:
+    """Settings for all users of this machine reach every agent, whatever its set-up says."""
+    if found := [path for path in MANAGED if path.exists()]:
+        text = f"{', '.join(map(str, found))} reach every agent on this machine, beside its set-up"
+        return Finding(what="managed settings", state="note", text=text, fix="run experiments in the dev container")
+    return Finding(what="managed settings", state="ok", text="none that would reach agents")
 
 
 def _pinned_version(adapter: Adapter) -> str | None:

@@ -89,7 +89,8 @@ def _compare(pairs: Sequence[_Pair], *, label: str, name: str, base_name: str) -
 
 
 def _difference(scores: Sequence[tuple[Sequence[float], Sequence[float]]]) -> float:
-    return fmean(fmean(other) - fmean(base) for base, other in scores)
+    # Plain sums: this is done 20,000 times, where the exact ones of `fmean` would only be slow.
+    return sum(sum(other) / len(other) - sum(base) / len(base) for base, other in scores) / len(scores)
 
 
 def _interval(scores: Sequence[tuple[Sequence[float], Sequence[float]]]) -> Interval:
