@@ -77,10 +77,17 @@ class Lab:
     def start(self, *arguments, live=False) -> subprocess.Popen:
         if not {"--max-subtests", "--subtests", "--tiers"} & set(arguments):
             arguments = ("--max-subtests", "3", *arguments)
+        runner = ROOT / "scripts" / "run_e2e_experiment.py"
+        return self._start([str(runner), "--tiers", "T0", *arguments], live=live)
+
+    def compare(self, *setups) -> Run:
+        """Compare set-ups, seen from the folder `here`."""
+        return self.finish(self._start(["-m", "scylla", "compare-setups", *setups, "--runs", "1"]), timeout_s=300)
+
+    def _start(self, arguments, *, live=False) -> subprocess.Popen:
         command = [
-            sys.executable, str(ROOT / "scripts" / "run_e2e_experiment.py"), "--tiers-dir", str(self.case),
-            "--tiers", "T0", "--results-dir", str(self.results), "--work-dir", str(self.root / "w"),
-            "--retry-wait", "0.1", *([] if live else ["--offline"]), *arguments,
+            sys.executable, *arguments, "--tiers-dir", str(self.case), "--results-dir", str(self.results),
+            "--work-dir", str(self.root / "w"), "--retry-wait", "0.1", *([] if live else ["--offline"]),
         ]  # fmt: skip
         env = {"PATH": os.environ["PATH"], "HOME": str(self.root / "home"), "SCYLLA_CLAUDE": str(self.claude)}
         env |= {name: os.environ[name] for name in ("SCYLLA_MCP_SERVERS",) if name in os.environ}
@@ -122,6 +129,9 @@ class Lab:
     def experiment(self) -> Path:
         (folder,) = self.experiments()
         return folder
+
+    def meta(self):
+        return read_experiment(self.experiment)[0]
 
     def records(self):
         return read_experiment(self.experiment)[1]
