@@ -1,6 +1,7 @@
 """Set-ups on their way to the real CLI: a person's own, those inherited from winners, and those that do not arrive."""
 
 import gzip
+import json
 import subprocess
 
 import pytest
@@ -134,3 +135,22 @@ def test_an_agent_whose_server_does_not_start_is_no_result(lab):
     assert record.result is None
     assert record.attempts[0].outcome is Outcome.SANDBOX_FAILED
     assert "did not reach the agent: MCP server broken (failed)" in record.attempts[0].detail
+
+
+def test_what_it_will_cost_is_said_before_money_is_spent(lab):
+    everything = ("--tiers", "all", "--runs", "10", "--dry-run")
+    unknown = lab.run(*everything)
+    assert unknown.code == 0, unknown.stderr
+    assert "120 subtests × 10 runs = 1,200 runs per case" in unknown.stderr
+    assert "Expected cost and time: unknown" in unknown.stderr
+    assert lab.run("--subtests", "T0/01", "--runs", "2", timeout_s=200).code == 0
+    spent_usd = sum(record.agent_spend.cost_usd + record.judge_spend.cost_usd for record in lab.records())
+    known = json.loads(lab.run(*everything, "--json").stdout)
+    assert (known["runs_per_case"], known["runs_left"]) == (1200, 1198)
+    assert known["forecast"]["cost_usd"]["expected"] == pytest.approx(spent_usd / 2 * 1198)
+    assert known["forecast"]["cost_usd"]["low"] <= known["forecast"]["cost_usd"]["expected"]
+    assert (known["forecast"]["like_runs"], known["forecast"]["past_runs"]) == (8, 2)
+    designs = {design["words"]: design["runs"] for design in known["smaller_designs"]}
+    assert designs["--runs 3"] == 360
+    assert designs["--max-subtests 3"] == 190
+    assert len(lab.experiments()) == 1

@@ -146,3 +146,123 @@ def test_a_tier_that_is_not_there(tmp_path):
     assert "there is no tier T0 here" in problem.reason
     assert "no tiers" in problem.fix
     assert available_tiers(tmp_path / "missing") == ()
+
+
+LIBRARY = {
+    "blocks/our-rules.md": "## Ours\n\nBe kind.\n",
+    "skills/mine/knit/SKILL.md": "---\nname: knit\ndescription: Knits socks.\n---\nKnit.\n",
+    "skills/mine/knit/pattern.txt": "two plain, two purl\n",
+    "agents/L3/knitter.md": "---\nname: knitter\ndescription: Use for socks.\n---\nYou knit.\n",
+    "mcp_servers.yaml": "servers:\n  wool: {description: sells wool, command: wool, args: [a], needs: sheep}\n",
+    "tools.yaml": "sets:\n  tiny: [Read, Agent, Skill, NewTool]\n",
+}
+
+
+def write_library(folder: Path) -> Path:
+    for path, text in LIBRARY.items():
+        (folder / "library" / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "library" / path).write_text(text)
+    return folder
+
+
+def load_mine(tmp_path, subtests):
+    return load_tier("T1", write_tier(write_library(tmp_path), subtests))
+
+
+def test_ones_own_library_goes_before_the_built_in_one(tmp_path):
+    tier = load_mine(
+        tmp_path,
+        """
+  - {id: "00", name: A, claude_md: {blocks: [our-rules, 01-small-verified-steps]}}
+  - {id: "01", name: B, skills: {categories: [mine]}, agents: {names: [knitter]}, main_agent: knitter, tools: [tiny]}
+  - {id: "02", name: C, mcp_servers: [wool, git], plugins: [advice], agent_teams: true}
+  - {id: "03", name: D, tools: [files, Bash]}
+""",
+    )
+    assert tier.problems == ()
+    first, second, third, fourth = (subtest.setup for subtest in tier.subtests)
+    assert first.overlay[0].content.startswith(b"## Ours\n\nBe kind.\n\n## ")
+    assert second.file_paths == (
+        ".claude/skills/knit/SKILL.md", ".claude/skills/knit/pattern.txt", ".claude/agents/knitter.md",
+    )  # fmt: skip
+    assert (second.skills, second.agents, second.main_agent) == (("knit",), ("knitter",), "knitter")
+    assert second.tools == ("Read", "Agent", "Skill", "NewTool")
+    assert [server.name for server in third.mcp_servers] == ["wool", "git"]
+    assert (third.mcp_servers[0].needs, third.agent_teams) == ("sheep", True)
+    assert [plugin.name for plugin in third.plugins] == ["advice"]
+    assert {"Read", "Write", "Bash"} < set(fourth.tools)
+
+
+def test_a_folder_as_a_set_up_and_what_is_added_to_it(tmp_path):
+    (tmp_path / "t1" / "mine").mkdir(parents=True)
+    (tmp_path / "t1" / "mine" / "CLAUDE.md").write_text("Mine.\n")
+    (tmp_path / "t1" / "tier.yaml").write_text(
+        'name: X\nsubtests:\n  - {id: "00", name: A, setup: mine, claude_md: {blocks: [07-honest-report]}}\n'
+    )
+    tier = load_tier("T1", tmp_path)
+    assert tier.problems == ()
+    assert tier.subtests[0].setup.overlay[0].content.startswith(b"Mine.\n\n## ")
+
+
+def test_an_entry_for_each_of_something(tmp_path):
+    tier = load_mine(
+        tmp_path,
+        '  - {ids: "05..06", for_each: {agents: [L0, L5]}, name: "{item}!", agents: {names: ["{item}"]}}'.replace(
+            '"05..06"', '"05..08"'
+        ),
+    )
+    assert tier.problems == ()
+    assert [subtest.id for subtest in tier.subtests] == ["05", "06", "07", "08"]
+    assert tier.subtests[0].name == "chief-engineer!"
+
+
+@pytest.mark.parametrize(
+    ("entry", "key", "reason"),
+    [
+        ("{name: A}", "id", "needs one id"),
+        ('{id: "00", ids: "00..01", name: A}', "id", "means nothing"),
+        ('{id: "00", for_each: {blocks: all}, name: A}', "ids", "needs the range"),
+        ('{ids: "00..01", for_each: {blocks: all}, name: A, claude_md: {blocks: ["{item}"]}}', "ids", "19 entries"),
+        ('{ids: "00..01", for_each: {}, name: A}', "for_each", "exactly one key"),
+        ('{ids: "0-1", for_each: {blocks: all}, name: A}', "ids", "does not have the form"),
+        ('{id: "00", name: A, skills: {names: [knot]}}', "skills.names[0]", "there is no skill 'knot'"),
+        ('{id: "00", name: A, skills: {categories: [none]}}', "skills.categories[0]", "no category of skills"),
+        ('{id: "00", name: A, agents: {names: [nitter]}}', "agents.names[0]", "no sub-agent 'nitter'"),
+        ('{id: "00", name: A, main_agent: knitter}', "main_agent", "none of the sub-agents"),
+        ('{id: "00", name: A, agents: {names: [knitter]}, tools: [files]}', "tools", "the tool Agent"),
+        ('{id: "00", name: A, skills: {names: [knit]}, tools: [files]}', "tools", "the tool Skill"),
+        ('{id: "00", name: A, tools: [fils]}', "tools[0]", "no set of tools or tool 'fils'"),
+        ('{id: "00", name: A, mcp_servers: [wol]}', "mcp_servers[0]", "no server 'wol'"),
+        ('{id: "00", name: A, plugins: [x]}', "plugins[0]", "no plug-in 'x'"),
+        ('{id: "00", name: A, tools: everything}', "tools", "must be one of all"),
+        ('{id: "00", name: A, inherit_best_from: [T1]}', "inherit_best_from", "cannot take the winner of T1"),
+        ('{id: "00", name: A, inherit_best_from: [T9]}', "inherit_best_from[0]", "must be one of"),
+    ],
+)
+def test_a_bad_entry_is_named(tmp_path, entry, key, reason):
+    tier = load_mine(tmp_path, f"  - {entry}")
+    assert tier.subtests == ()
+    assert any(problem.key == f"subtests[0].{key}" and reason in problem.reason for problem in tier.problems), [
+        (problem.key, problem.reason) for problem in tier.problems
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "said"),
+    [
+        ("skills/mine/knit/SKILL.md", "Knit.\n", "does not begin"),
+        ("skills/mine/knit/SKILL.md", "---\nname: other\ndescription: x\n---\n", "its name is 'other'"),
+        ("agents/L3/knitter.md", "---\nname: knitter\n---\n", "'description' is missing"),
+        ("mcp_servers.yaml", "servers:\n  wool: {command: x}\n", "the key is missing"),
+        ("tools.yaml", "sets:\n  tiny: []\n", "must not be empty"),
+    ],
+)
+def test_a_broken_library_is_named_with_its_file(tmp_path, path, text, said):
+    write_tier(
+        write_library(tmp_path),
+        '  - {id: "00", name: A, skills: {names: [knit]}, agents: {names: [knitter]}, '
+        "mcp_servers: [wool], tools: [tiny]}",
+    )
+    (tmp_path / "library" / path).write_text(text)
+    problems = load_tier("T1", tmp_path).problems
+    assert any(problem.file.endswith(path) and said in problem.reason for problem in problems), problems
