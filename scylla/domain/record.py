@@ -98,6 +98,11 @@ class Verdict:
     spend: Spend
     cli_cost_usd: float | None = None
 
+    @property
+    def evidence_missing(self) -> int:
+        """How many of its items are given with evidence that does not occur in what the judge was shown."""
+        return sum(mark.evidence_found is False for mark in self.marks)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunRecord:

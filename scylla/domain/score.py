@@ -12,12 +12,16 @@ from scylla.domain.rubric import Category, Item, Rubric
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ItemMark:
-    """What one check or one judge gave an item. `points` is None when the item does not apply."""
+    """What one check or one judge gave an item. `points` is None when the item does not apply.
+
+    `evidence_found` says whether the evidence of a judge occurs in what it was shown; None where that is not asked.
+    """
 
     item_id: str
     points: float | None
     reason: str
     evidence: str = ""
+    evidence_found: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
