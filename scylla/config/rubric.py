@@ -125,7 +125,8 @@ class Grading(Strict):
     )
     closing_message: bool = Field(
         default=True,
-        description="whether judges see what the agent said at its end",
+        description="whether judges see what the agent said at its end; without it runs with the same changes are "
+        "judged once",
     )
     min_correctness: float = Field(default=0.0, deprecated="Remove it; only pass_threshold decides")
 

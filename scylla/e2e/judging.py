@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +13,7 @@ import anyio.to_thread
 from scylla.adapters.cli import CliRequest
 from scylla.domain.outcome import Outcome
 from scylla.domain.plan import Plan
-from scylla.domain.record import Attempt, Grading, RunRecord, Verdict
+from scylla.domain.record import Attempt, Grading, JudgeCall, RunRecord, Verdict
 from scylla.domain.rubric import Item
 from scylla.domain.tier import Setup, SystemPrompt
 from scylla.domain.usage import Spend
@@ -31,13 +33,18 @@ _PATCH_LIMIT_BYTES = 64 * 2**20
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Asked:
-    """A question about the result of a run for one of the judges."""
+    """A question about the result of a run for one of the judges.
+
+    `digest` is equal exactly when the same judge is asked the same; judges of one model are not the same judge, since
+    they are there to show how far a model agrees with itself.
+    """
 
     attempt: Attempt
     judge_number: int
     model: str
     items: tuple[Item, ...]
     question: Question
+    digest: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,12 +77,17 @@ async def prepare_question(record: RunRecord, judge_number: int, model: str, par
     assert grading is not None
     case = parts.plan.case(record.key.case_id)
     question = await anyio.to_thread.run_sync(lambda: ask_about(case, _work(attempt, grading, parts)))
+    asked = (
+        judge_number, model, parts.adapter.name, parts.cli.version, JUDGE_SYSTEM_PROMPT,
+        verdict_schema(case.rubric.judge_items), question.prompt,
+    )  # fmt: skip
     return Asked(
         attempt=attempt,
         judge_number=judge_number,
         model=model,
         items=case.rubric.judge_items,
         question=question,
+        digest=hashlib.sha256(json.dumps(asked).encode()).hexdigest(),
     )
 
 
@@ -110,6 +122,14 @@ async def seek_verdict(asked: Asked, parts: Parts, sitting: Sitting, *, advice: 
     )
 
 
+def reuse_verdict(asked: Asked, known: Verdict, parts: Parts) -> None:
+    """Record a verdict on the same question as that of this run; no judge is started and nothing is paid."""
+    source = JudgeCall(key=known.key, judge_number=known.judge_number, call=known.call)
+    verdict = replace(_claim(asked, parts), is_valid=True, marks=known.marks, reused_from=source)
+    parts.store.save_verdict(verdict)
+    parts.progress.judge_ended(verdict)
+
+
 def judge_folder(parts: Parts, attempt: Attempt, judge_number: int, call: int) -> Path:
     """Where the artefacts of a judge call lie."""
     return attempt_folder(parts, attempt.key, attempt.number) / f"judge_{judge_number:02d}_call_{call:02d}"
@@ -133,6 +153,7 @@ def _claim(asked: Asked, parts: Parts) -> Verdict:
         started_at=started_at,
         duration_s=0.0,
         spend=Spend(),
+        question_digest=asked.digest,
     )
 
 

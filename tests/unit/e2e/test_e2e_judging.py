@@ -1,4 +1,4 @@
-"""Judges are asked once more when they answer nonsense, and never told whose work it is.
+"""Judges are asked as seldom as possible, once more when they answer nonsense, and never told whose work it is.
 
 The agent CLI is a scripted child process behind the adapter port; everything else is real.
 """
@@ -17,6 +17,7 @@ from scylla.domain.plan import order_in_blocks
 from scylla.domain.process import Command
 from scylla.domain.record import CliReport
 from scylla.domain.rubric import Category
+from scylla.domain.usage import Spend
 from scylla.stats.summary import State, summarise
 from scylla.store.store import Store
 
@@ -86,6 +87,74 @@ def prompts(tmp_path):
     return {path.parent.name: path.read_text() for path in sorted(tmp_path.glob("experiment/**/judge_*/prompt.md"))}
 
 
+@pytest.mark.parametrize("parallel", [1, 3])
+def test_identical_work_is_judged_once_and_the_record_says_so(judged, parallel):
+    played = Played(judge_s=0.3)
+    first, *others = sorted(
+        judged(played, runs=3, parallel=parallel), key=lambda record: record.verdicts[0].reused_from is not None
+    )
+    assert played.started["judge"] == 1
+    (paid,) = first.verdicts
+    assert paid.reused_from is None
+    for record in others:
+        (reused,) = record.verdicts
+        assert reused.is_valid
+        assert reused.reused_from.label == f"{first.key.label}, judge 1, call 1"
+        assert (reused.marks, reused.question_digest) == (paid.marks, paid.question_digest)
+        assert (reused.spend, reused.duration_s, reused.cli_cost_usd) == (Spend(), 0.0, None)
+        assert record.score == first.score
+
+
+def test_what_an_earlier_sitting_paid_for_is_reused(judged):
+    played = Played()
+    judged(played, runs=1)
+    records = judged(played, runs=3)
+    assert played.started["judge"] == 1
+    assert {record.verdicts[0].reused_from.key for record in records if record.verdicts[0].reused_from} == {
+        next(record.key for record in records if record.verdicts[0].reused_from is None)
+    }
+
+
+def test_other_work_is_judged_by_itself(judged):
+    played = Played(agent="echo {number} > made.txt")
+    judged(played, runs=2)
+    assert played.started["judge"] == played.started["agent"] == 4
+
+
+@pytest.mark.parametrize(("are_shown", "asked"), [(False, 1), (True, 2)])
+def test_closing_messages_make_a_difference_only_where_judges_see_them(judged, are_shown, asked):
+    rubric = replace(RUBRIC, closing_message=are_shown)
+    played = Played(said="one")
+    judged(played, runs=1, rubric=rubric)
+    played.said = "another"
+    judged(played, runs=2, rubric=rubric)
+    assert played.started["judge"] == asked
+
+
+def test_every_run_is_judged_where_that_is_asked_for(judged):
+    played = Played()
+    records = judged(played, runs=2, reuse_verdicts=False)
+    assert played.started["judge"] == len(records)
+    assert all(record.verdicts[0].reused_from is None for record in records)
+
+
+def test_judges_of_one_model_are_judges_of_their_own(judged):
+    played = Played(verdict(0.0), verdict(1.0))
+    records = judged(played, runs=2, judge_models=("j", "j"))
+    assert played.started["judge"] == 2
+    assert {record.score.points for record in records} == {(("made", 1.0), ("good", 0.5))}
+
+
+def test_who_waits_for_a_judge_that_fails_asks_itself(judged):
+    played = Played("nonsense", "nonsense", verdict(), judge_s=0.2)
+    records = judged(played, runs=1, parallel=2)
+    assert played.started["judge"] == 3
+    assert sorted(record.score is not None for record in records) == [False, True]
+    records = judged(played, runs=1)
+    assert played.started["judge"] == 3, "the next sitting finds the verdict that the other run paid for"
+    assert all(record.score for record in records)
+
+
 @pytest.mark.parametrize(
     "nonsense",
     [None, "85 %", verdict("0.5"), verdict(7), verdict(evidence=""), json.dumps({"items": {}})],
@@ -104,7 +173,7 @@ def test_unusable_answer_is_asked_for_once_more_with_the_reason(judged, tmp_path
 
 def test_judge_that_answers_nonsense_twice_leaves_the_run_unscored_and_the_reason_is_listed(judged, tmp_path):
     played = Played(verdict(7))
-    records = judged(played, runs=1)
+    records = judged(played, runs=1, reuse_verdicts=False)
     assert [len(record.verdicts) for record in records] == [2, 2]
     assert all(record.score is None for record in records)
     with Store.open(tmp_path / "experiment") as store:
@@ -132,7 +201,7 @@ def test_no_judge_is_started_where_checks_decide_everything(judged):
 
 def test_one_call_for_each_judge_and_run_with_the_open_items_alone(judged, tmp_path):
     played = Played()
-    records = judged(played, runs=1, judge_models=("j", "k"))
+    records = judged(played, runs=1, judge_models=("j", "k"), reuse_verdicts=False)
     assert played.started["judge"] == 2 * len(records)
     for prompt in prompts(tmp_path).values():
         assert "good (up to 1 points)" in prompt
