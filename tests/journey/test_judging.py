@@ -74,6 +74,30 @@ def test_planted_instructions_reach_the_judge_as_material_alone(lab):
 _TITLES = ("Task", "What a good solution looks like", "Items to decide", "Automatic checks", "Material")
 
 
+def test_identical_work_is_paid_once_and_every_report_says_so(lab):
+    assert lab.run("--runs", "3", "--max-subtests", "1", "--parallel", "3").code == 0
+    records = lab.records()
+    verdicts = [verdict for record in records for verdict in record.verdicts]
+    (paid,) = [verdict for verdict in verdicts if verdict.reused_from is None]
+    assert paid.spend.cost_usd > 0
+    assert len(verdicts) == 3
+    assert {verdict.reused_from.key for verdict in verdicts if verdict.reused_from} == {paid.key}
+    assert len({record.score for record in records}) == 1
+    report = json.loads((lab.experiment / "report.json").read_text())
+    assert report["totals"]["judge"]["cost_usd"] == pytest.approx(paid.spend.cost_usd)
+    assert len(list(lab.experiment.glob("**/judge_*"))) == 1
+    assert sum(len(run["verdicts"]) for run in report["runs"] if run["verdicts"][0]["reused_from"]) == 2
+
+
+def test_every_run_is_judged_on_demand_and_that_is_another_experiment(lab):
+    lab.run("--runs", "2", "--max-subtests", "1")
+    run = lab.run("--runs", "2", "--max-subtests", "1", "--no-reuse-verdicts")
+    assert run.code == 0
+    assert "identical work: judged once, now judged each time" in run.stderr
+    newest = max(lab.experiments())
+    assert len(list(newest.glob("**/judge_*"))) == 2
+
+
 @pytest.mark.parametrize(
     "first",
     [
@@ -104,4 +128,5 @@ def test_evidence_is_looked_up(lab):
     lab.run("--runs", "1", "--max-subtests", "1")
     (verdict,) = lab.record().verdicts
     assert {mark.item_id: mark.evidence_found for mark in verdict.marks} == {"Q4": False, "OQ1": True}
-    assert verdict.evidence_missing == 1
+    (run,) = json.loads((lab.experiment / "report.json").read_text())["runs"]
+    assert run["verdicts"][0]["evidence_missing"] == 1
