@@ -19,6 +19,7 @@ _KNOWN_EVENTS = frozenset(
 _OWN_LIMITS = {
     "error_max_budget_usd": (Outcome.OVER_BUDGET, "It reached its own spending limit."),
     "error_max_turns": (Outcome.FINISHED, "It reached its limit of turns."),
+    "error_max_structured_output_retries": (Outcome.FINISHED, "It gave no answer that fits what was asked for."),
 }
 _LOGIN_VARIABLES = {"api_key": "ANTHROPIC_API_KEY", "oauth": "CLAUDE_CODE_OAUTH_TOKEN"}
 

@@ -98,6 +98,11 @@ def _add_run_options(run: argparse.ArgumentParser, what: argparse._ArgumentGroup
     how.add_argument(
         "--judge-model", action="append", metavar="NAME", help="a judge's model; repeat it for more judges"
     )
+    how.add_argument(
+        "--no-reuse-verdicts",
+        action="store_true",
+        help="ask a judge again for work it has judged already: dearer, and it shows the judge's own noise",
+    )
     how.add_argument("--parallel", type=_count, default=4, metavar="N", help="agents at once (default: 4)")
     how.add_argument("--timeout", type=_seconds, metavar="S", help="seconds per agent (default: the case's)")
     how.add_argument("--retries", type=_count_or_none, default=2, metavar="N", help="further tries (default: 2)")

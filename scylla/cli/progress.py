@@ -82,6 +82,11 @@ class TerminalProgress:
 
     def judge_ended(self, verdict: Verdict) -> None:
         """A verdict, valid or not, has been recorded."""
+        if verdict.reused_from is not None:
+            self._step(
+                f"{verdict.key.label}: verdict of {verdict.reused_from.label} ({verdict.model}) on the same work"
+            )
+            return
         text = f"{verdict.key.label}: judge {verdict.model} done after {span(verdict.duration_s)}"
         text += f", {money(verdict.spend.cost_usd)}"
         text += "" if verdict.is_valid else f". No verdict: {verdict.detail}"

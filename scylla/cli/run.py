@@ -138,6 +138,7 @@ def _plan(arguments: argparse.Namespace, selection: Selection, machine: Machine)
             judge_models=tuple(arguments.judge_model or [machine.adapter.default_model]),
             offline=machine.login is None,
             timeout_s=arguments.timeout,
+            reuse_verdicts=not arguments.no_reuse_verdicts,
             case_digests=tuple(sorted((case.id, case.digest) for case in cases)),
         ),
         cases=cases,

@@ -123,6 +123,11 @@ class Grading(Strict):
     grade_scale: dict[str, Share] = Field(
         default=dict(DEFAULT_GRADE_SCALE), min_length=1, description="each grade with its lowest score"
     )
+    closing_message: bool = Field(
+        default=True,
+        description="whether judges see what the agent said at its end; without it runs with the same changes are "
+        "judged once",
+    )
     min_correctness: float = Field(default=0.0, deprecated="Remove it; only pass_threshold decides")
 
 
@@ -224,6 +229,7 @@ def _to_domain(rubric: RubricFormat) -> Rubric:
         categories=_requirements(rubric) if rubric.requirements else _categories(rubric),
         pass_threshold=rubric.grading.pass_threshold,
         grade_scale=tuple(grades),
+        closing_message=rubric.grading.closing_message,
     )
 
 

@@ -48,7 +48,7 @@ class VerdictItem(Strict):
 
     points: float | None
     reason: str
-    evidence: str = ""
+    evidence: NonEmpty = "played by the offline model"
 
 
 class ErrorFormat(Strict):
@@ -190,9 +190,15 @@ def _turns(script: TurnsFormat) -> tuple[Turn, ...]:
 def _tool_calls(turn: TurnFormat) -> tuple[ToolCall, ...]:
     calls = [(tool.name, tool.input) for tool in turn.tools]
     if turn.verdict is not None:
-        items = {item_id: item.model_dump() for item_id, item in turn.verdict.items()}
+        items = {item_id: _verdict_item(item) for item_id, item in turn.verdict.items()}
         calls.append(("StructuredOutput", {"items": items}))
     return tuple(ToolCall(name=name, input_json=json.dumps(tool_input)) for name, tool_input in calls)
+
+
+def _verdict_item(item: VerdictItem) -> dict[str, Any]:
+    if item.points is None:
+        return {**item.model_dump(), "points": 0.0, "not_applicable": True}
+    return item.model_dump()
 
 
 def _failure(error: ErrorFormat) -> Failure:

@@ -31,7 +31,8 @@ class Conditions:
     """What all runs of an experiment share; a different value means a different experiment.
 
     `case_digests` pairs each case id with its digest, sorted. `model` and the judge models are the names given to the
-    agent CLI. `timeout_s` is None when each case's own limit holds.
+    agent CLI. `timeout_s` is None when each case's own limit holds. `reuse_verdicts`: a judge is not asked again about
+    work it has judged.
     """
 
     agent: str
@@ -41,6 +42,7 @@ class Conditions:
     offline: bool
     timeout_s: float | None
     case_digests: tuple[tuple[str, str], ...]
+    reuse_verdicts: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -79,10 +79,26 @@ class Grading:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class JudgeCall:
+    """The name of one call of a judge."""
+
+    key: RunKey
+    judge_number: int
+    call: int
+
+    @property
+    def label(self) -> str:
+        """`<run>, judge <n>, call <n>`."""
+        return f"{self.key.label}, judge {self.judge_number}, call {self.call}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
     """What one judge call gave. Not valid: `marks` is empty and `detail` says why.
 
     `judge_number` counts from 1 in the order of the judge models; `call` counts the calls of this judge for this run.
+    `question_digest` (hex SHA-256) is equal exactly when the same was asked of the same judge; None in old records.
+    `reused_from` names the call whose verdict this is: no judge was started then, and the spend is empty.
     """
 
     key: RunKey
@@ -97,6 +113,13 @@ class Verdict:
     duration_s: float
     spend: Spend
     cli_cost_usd: float | None = None
+    question_digest: str | None = None
+    reused_from: JudgeCall | None = None
+
+    @property
+    def evidence_missing(self) -> int:
+        """How many of its items are given with evidence that does not occur in what the judge was shown."""
+        return sum(mark.evidence_found is False for mark in self.marks)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

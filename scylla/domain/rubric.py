@@ -71,12 +71,14 @@ class Category:
 class Rubric:
     """Categories and the thresholds. A `requirements` rubric is one category whose points are the weights.
 
-    `grade_scale` is a tuple of (grade, lowest score), highest first.
+    `grade_scale` is a tuple of (grade, lowest score), highest first. `closing_message`: judges see what the agent said
+    at its end.
     """
 
     categories: tuple[Category, ...]
     pass_threshold: float
     grade_scale: tuple[tuple[str, float], ...]
+    closing_message: bool = True
 
     @property
     def items(self) -> tuple[Item, ...]:

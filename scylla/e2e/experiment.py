@@ -62,6 +62,7 @@ async def carry_out_all(parts: Parts, sitting: Sitting) -> None:
     runs that decide about their winners are scored. Returns when all is done, interrupted or stopped; the records say
     what is missing.
     """
+    sitting.known.learn_all(parts.store.records())
     heirs = {subtest.label for subtest in parts.plan.subtests if subtest.inherits}
     first = [key for key in parts.plan.order if _label(key) not in heirs]
     await _carry_out(first, parts, sitting)

@@ -10,7 +10,7 @@ from scylla.domain.record import RunRecord
 from scylla.domain.score import score_run
 from scylla.e2e.agent import attempt_run
 from scylla.e2e.grading import grade_changes, remove_final_workspace
-from scylla.e2e.judging import missing_judges, seek_verdict
+from scylla.e2e.judging import Answer, Asked, missing_judges, prepare_question, reuse_verdict, seek_verdict
 from scylla.e2e.parts import Parts
 from scylla.e2e.sitting import Sitting
 
@@ -52,18 +52,41 @@ async def _grade(record: RunRecord, parts: Parts, sitting: Sitting) -> None:
 
 
 async def _judge(record: RunRecord, judge_number: int, model: str, parts: Parts, sitting: Sitting) -> None:
+    asked = await prepare_question(record, judge_number, model, parts)
+    if not parts.plan.conditions.reuse_verdicts:
+        await _ask(asked, parts, sitting)
+        return
+    async with sitting.known.turn(asked.digest):
+        known = sitting.known.find(asked.digest)
+        if known is not None:
+            reuse_verdict(asked, known, parts)
+        elif (answer := await _ask(asked, parts, sitting)) is not None:
+            sitting.known.learn(answer.verdict)
+
+
+async def _ask(asked: Asked, parts: Parts, sitting: Sitting) -> Answer | None:
+    """The last answer of a judge, which is asked once more when its first one could not be used."""
     async with sitting.judges:
-        for tries in range(1, parts.limits.attempts + 1):
-            if sitting.is_over:
-                return
-            answer = await seek_verdict(record, judge_number, model, parts, sitting)
-            if answer.outcome is Outcome.AUTH_FAILED:
-                sitting.stopped = answer.verdict.detail
-            if not answer.outcome.is_worth_retrying or tries == parts.limits.attempts:
-                return
-            await sitting.pause(
-                record.key, parts, tries=tries, reason=answer.verdict.detail, retry_after_s=answer.retry_after_s
-            )
+        answer = await _ask_patiently(asked, parts, sitting, advice="")
+        if answer is not None and answer.advice:
+            answer = await _ask_patiently(asked, parts, sitting, advice=answer.advice)
+    return answer
+
+
+async def _ask_patiently(asked: Asked, parts: Parts, sitting: Sitting, *, advice: str) -> Answer | None:
+    answer = None
+    for tries in range(1, parts.limits.attempts + 1):
+        if sitting.is_over:
+            break
+        answer = await seek_verdict(asked, parts, sitting, advice=advice)
+        if answer.outcome is Outcome.AUTH_FAILED:
+            sitting.stopped = answer.verdict.detail
+        if not answer.outcome.is_worth_retrying or tries == parts.limits.attempts:
+            break
+        await sitting.pause(
+            asked.attempt.key, parts, tries=tries, reason=answer.verdict.detail, retry_after_s=answer.retry_after_s
+        )
+    return answer
 
 
 async def _score(record: RunRecord, parts: Parts) -> None:

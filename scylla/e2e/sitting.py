@@ -9,6 +9,7 @@ from typing import TypeVar
 import anyio
 
 from scylla.domain.plan import RunKey
+from scylla.e2e.known import KnownVerdicts
 from scylla.e2e.parts import Parts
 
 T = TypeVar("T")
@@ -26,6 +27,7 @@ class Sitting:
     judges: anyio.CapacityLimiter
     interrupt: anyio.Event = field(default_factory=anyio.Event)
     stopped: str = ""
+    known: KnownVerdicts = field(default_factory=KnownVerdicts)
 
     @property
     def is_over(self) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from scylla.domain.experiment import ExperimentMeta
+from scylla.domain.record import Verdict
 from scylla.domain.usage import Spend, Tokens
 from scylla.stats.summary import GroupSummary, RunSummary, State, Summary
 
@@ -71,6 +72,7 @@ def _run(run: RunSummary) -> dict[str, Any]:
         "passed": None if score is None else score.passed,
         "categories": {} if score is None else {category.name: category.score for category in score.categories},
         "items": {} if score is None else dict(score.points),
+        "verdicts": [_verdict(verdict) for verdict in run.verdicts],
         "attempts": run.attempts,
         "outcome": None if attempt is None else attempt.outcome.value,
         "detail": None if attempt is None else attempt.detail,
@@ -87,6 +89,19 @@ def _run(run: RunSummary) -> dict[str, Any]:
         "judge_duration_s": run.judge_s,
         "num_turns": None if attempt is None else attempt.report.num_turns,
         "model": None if attempt is None else attempt.report.model,
+    }
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "judge_number": verdict.judge_number,
+        "call": verdict.call,
+        "model": verdict.model,
+        "is_valid": verdict.is_valid,
+        "detail": verdict.detail,
+        "reused_from": None if verdict.reused_from is None else verdict.reused_from.label,
+        "evidence_missing": verdict.evidence_missing,
+        "items": [asdict(mark) for mark in verdict.marks],
     }
 
 

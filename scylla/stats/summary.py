@@ -12,7 +12,7 @@ from statistics import fmean, median, variance
 from scylla.domain.experiment import ExperimentMeta
 from scylla.domain.outcome import Outcome
 from scylla.domain.plan import RunKey
-from scylla.domain.record import Attempt, RunRecord
+from scylla.domain.record import Attempt, RunRecord, Verdict
 from scylla.domain.score import Score, grade_of
 from scylla.domain.usage import Spend, Tokens, add_costs
 from scylla.stats.comparison import Comparison, compare_setups
@@ -47,6 +47,7 @@ class RunSummary:
     checks_s: float | None
     judge_s: float | None
     cli_cost_difference_usd: float | None
+    verdicts: tuple[Verdict, ...] = ()
 
     @property
     def total_cost_usd(self) -> float | None:
@@ -168,6 +169,7 @@ def _run(record: RunRecord, meta: ExperimentMeta) -> RunSummary:
         checks_s=None if record.grading is None else record.grading.duration_s,
         judge_s=math.fsum(verdict.duration_s for verdict in record.verdicts) if record.verdicts else None,
         cli_cost_difference_usd=_difference(attempt),
+        verdicts=record.verdicts,
     )
 
 

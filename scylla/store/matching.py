@@ -12,6 +12,7 @@ from scylla.errors import StoreError
 from scylla.store.reading import DATABASE, read_experiment_meta
 
 _MODES = {True: "offline", False: "live"}
+_REUSE = {True: "judged once", False: "judged each time"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,6 +62,7 @@ def _differences(meta: ExperimentMeta, plan: Plan) -> Iterator[str]:
         ("agent CLI", before.agent_version, now.agent_version),
         ("model", before.model, now.model),
         ("judges", ", ".join(before.judge_models), ", ".join(now.judge_models)),
+        ("identical work", _REUSE[before.reuse_verdicts], _REUSE[now.reuse_verdicts]),
         ("mode", _MODES[before.offline], _MODES[now.offline]),
         ("time limit", _limit(before.timeout_s), _limit(now.timeout_s)),
         ("seed", str(meta.seed), str(plan.seed)),

@@ -190,11 +190,14 @@ def test_nonsense_of_a_judge_leaves_the_run_unscored_until_it_is_judged_again(la
     assert record.result is not None
     assert record.score is None
     assert record.judge_spend.cost_usd > 0
+    assert [verdict.is_valid for verdict in record.verdicts] == [False, False], "it was asked once more"
+    (unscored,) = json.loads((lab.experiment / "report.json").read_text())["unscored"]
+    assert "the judge gave no structured answer" in unscored["reason"]
     lab.env["ANTHROPIC_BASE_URL"] = provider.url(agent=[{"error": {"status": 500}}], judge=lab.judge_turns())
     assert lab.run(*arguments, live=True).code == 0, "the agent is not asked again"
     record = lab.record()
     assert len(record.attempts) == 1
-    assert [verdict.is_valid for verdict in record.verdicts] == [False, True]
+    assert [verdict.is_valid for verdict in record.verdicts] == [False, False, True]
     assert record.score.passed
 
 

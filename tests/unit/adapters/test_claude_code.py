@@ -130,6 +130,7 @@ def test_own_limits():
 
     assert ended("error_max_budget_usd") is Outcome.OVER_BUDGET
     assert ended("error_max_turns") is Outcome.FINISHED
+    assert ended("error_max_structured_output_retries") is Outcome.FINISHED
     assert ended("error_during_execution") is Outcome.CRASHED
 
 

@@ -56,6 +56,7 @@ def test_a_categories_rubric_keeps_order_weights_and_checks(case_folder):
     assert rubric.items[0].check == Check(run="true")
     assert rubric.items[1].na_condition == "nothing was asked"
     assert (rubric.pass_threshold, rubric.grade_scale) == (0.60, DEFAULT_GRADE_SCALE)
+    assert rubric.closing_message is True
 
 
 def test_a_requirements_rubric_is_one_category_whose_points_are_the_weights(case_folder):
@@ -71,6 +72,7 @@ requirements:
     scoring: {1.0: all of it, 0.5: half of it}
 grading:
   pass_threshold: 0.7
+  closing_message: false
   grade_scale: {F: 0, A: 0.95, B: 0.85}
 """
     )
@@ -85,7 +87,7 @@ grading:
         "- share 1.0: all of it",
         "- share 0.5: half of it",
     ]
-    assert rubric.pass_threshold == 0.7
+    assert (rubric.pass_threshold, rubric.closing_message) == (0.7, False)
     assert rubric.grade_scale == (("A", 0.95), ("B", 0.85), ("F", 0.0))
 
 

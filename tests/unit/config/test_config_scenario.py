@@ -55,13 +55,14 @@ def test_scripts_are_chosen_by_what_the_request_contains(tmp_path):
 
 
 def test_a_verdict_is_short_for_structured_output(tmp_path):
-    text = HEAD + "judge: {turns: [{verdict: {R1: {points: 1, reason: good}, R2: {points: null, reason: n/a}}}]}"
+    given = "R1: {points: 1, reason: good}, R2: {points: null, reason: n/a, evidence: 'a.py:1'}"
+    text = HEAD + f"judge: {{turns: [{{verdict: {{{given}}}}}]}}"
     (call,) = load(tmp_path, text).judge[0].turns[0].tool_calls
     assert call.name == "StructuredOutput"
     assert json.loads(call.input_json) == {
         "items": {
-            "R1": {"points": 1.0, "reason": "good", "evidence": ""},
-            "R2": {"points": None, "reason": "n/a", "evidence": ""},
+            "R1": {"points": 1.0, "reason": "good", "evidence": "played by the offline model"},
+            "R2": {"points": 0.0, "reason": "n/a", "evidence": "a.py:1", "not_applicable": True},
         }
     }
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from scylla.domain.rubric import DEFAULT_GRADE_SCALE, Category, Item, Rubric, Scoring
-from scylla.domain.score import ItemMark, grade_of, is_valid_mark, score_run
+from scylla.domain.rubric import DEFAULT_GRADE_SCALE, Category, Check, Item, Rubric, Scoring
+from scylla.domain.score import ItemMark, ItemSpread, grade_of, is_valid_mark, item_spread, score_run
 
 WEIGHTS = st.integers(1, 40).map(lambda hundredths: hundredths / 40)
 POINTS = st.sampled_from([0.5, 1.0, 1.5, 2.0, 10.0])
@@ -145,6 +145,58 @@ def test_item_does_not_apply_only_when_more_than_half_of_the_judges_say_so():
     out, one = marks(rubric, [None, 0.0]), marks(rubric, [1.0, 0.0])
     assert dict(score_run(rubric, checks=(), verdicts=[out, one]).points) == {"0.0": 2.0, "0.1": 0.0}
     assert dict(score_run(rubric, checks=(), verdicts=[out, out, one]).points) == {"0.0": None, "0.1": 0.0}
+
+
+def test_mark_that_sets_an_item_aside_which_always_applies_counts_for_nothing():
+    item = Item(id="0.0", text="t", points=2.0, scoring=Scoring.SCALED)
+    category = Category(name="c", weight=1.0, items=(item,))
+    rubric = Rubric(categories=(category,), pass_threshold=0.5, grade_scale=DEFAULT_GRADE_SCALE)
+    out, one = marks(rubric, [None]), marks(rubric, [0.5])
+    assert dict(score_run(rubric, checks=(), verdicts=[out, out, one]).points) == {"0.0": 1.0}
+    assert score_run(rubric, checks=(), verdicts=[out, out]) is None, "nobody decided it"
+
+
+def test_points_of_an_item_are_the_mean_over_the_judges_that_gave_points():
+    item = Item(id="0.0", text="t", points=2.0, scoring=Scoring.SCALED, na_condition="may")
+    rubric = Rubric(
+        categories=(Category(name="c", weight=1.0, items=(item,)),), pass_threshold=0.5, grade_scale=DEFAULT_GRADE_SCALE
+    )
+    verdicts = [marks(rubric, [share]) for share in (None, 0.5, 1.0, None)]
+    assert dict(score_run(rubric, checks=(), verdicts=verdicts).points) == {"0.0": 1.5}, "a tie applies"
+
+
+def test_spread_of_an_item_is_over_the_judges_that_gave_points():
+    judged = Item(id="0.0", text="t", points=2.0, scoring=Scoring.SCALED, na_condition="may")
+    checked = replace(judged, id="0.1", check=Check(run="true"))
+    rubric = Rubric(
+        categories=(Category(name="c", weight=1.0, items=(checked, judged)),),
+        pass_threshold=0.5,
+        grade_scale=DEFAULT_GRADE_SCALE,
+    )
+    verdicts = [(ItemMark(item_id="0.0", points=points, reason=""),) for points in (2.0, None, 0.0, 1.0)]
+    (spread,) = item_spread(verdicts, rubric)
+    assert spread == ItemSpread(
+        item_id="0.0", maximum=2.0, judges=4, not_applicable=1, mean=1.0, min=0.0, max=2.0, sd=1.0
+    )
+    (one,) = item_spread(verdicts[:2], rubric)
+    assert (one.mean, one.min, one.max, one.sd) == (2.0, 2.0, 2.0, None), "one judge has no spread"
+    (none,) = item_spread([], rubric)
+    assert (none.judges, none.mean, none.min, none.max, none.sd) == (0, None, None, None, None)
+
+
+@given(graded())
+def test_spread_agrees_with_the_points_of_the_score(sample):
+    rubric, verdicts = sample
+    score = score_run(rubric, checks=(), verdicts=verdicts)
+    assume(score is not None)
+    points = dict(score.points)
+    for spread in item_spread(verdicts, rubric):
+        assert spread.judges == len(verdicts)
+        if points[spread.item_id] is not None:
+            assert spread.mean == points[spread.item_id]
+            assert spread.min <= spread.mean + 1e-9
+            assert spread.mean <= spread.max + 1e-9
+            assert spread.not_applicable * 2 <= spread.judges
 
 
 @given(SHARES, SHARES)

@@ -46,7 +46,7 @@ RUBRIC = Rubric(
     pass_threshold=0.6,
     grade_scale=DEFAULT_GRADE_SCALE,
 )
-GOOD_VERDICT = json.dumps({"items": {"good": {"points": 0.5, "reason": "fine"}}})
+GOOD_VERDICT = json.dumps({"items": {"good": {"points": 0.5, "reason": "fine", "evidence": "made.txt"}}})
 
 
 class Killed(BaseException):

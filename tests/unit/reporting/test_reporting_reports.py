@@ -10,7 +10,7 @@ import pytest
 from scylla.domain.experiment import CaseMeta, ExperimentMeta, SubtestMeta
 from scylla.domain.outcome import Outcome
 from scylla.domain.plan import Conditions, RunKey
-from scylla.domain.record import Attempt, CliReport, Grading, RunRecord, Verdict
+from scylla.domain.record import Attempt, CliReport, Grading, JudgeCall, RunRecord, Verdict
 from scylla.domain.rubric import DEFAULT_GRADE_SCALE, Category, Check, Item, Rubric, Scoring
 from scylla.domain.score import ItemMark, score_run
 from scylla.domain.usage import ModelSpend, Spend, Tokens
@@ -252,6 +252,21 @@ def test_criteria_table_holds_checks_and_judged_items(tmp_path):
 def test_item_that_does_not_apply_has_empty_points(tmp_path):
     found = rows(written(tmp_path, of=(scored(key(1), None),))["criteria.csv"])
     assert (found[1]["criterion_achieved"], found[1]["criterion_score"]) == ("", "")
+
+
+def test_json_says_of_each_verdict_whose_it_was_and_whether_its_evidence_exists(tmp_path):
+    paid = scored(key(1), 1.0)
+    mark = replace(paid.verdicts[0].marks[0], evidence="made up", evidence_found=False)
+    paid = replace(paid, verdicts=(replace(paid.verdicts[0], marks=(mark,)),))
+    source = JudgeCall(key=key(1), judge_number=1, call=1)
+    reused = replace(paid.verdicts[0], key=key(2), spend=Spend(), duration_s=0.0, reused_from=source)
+    other = replace(scored(key(2), 1.0), verdicts=(reused,))
+    document = json.loads(written(tmp_path, of=(paid, other))["report.json"])
+    (first,), (second,) = (run["verdicts"] for run in document["runs"])
+    assert (first["reused_from"], second["reused_from"]) == (None, f"{key(1).label}, judge 1, call 1")
+    assert first["evidence_missing"] == second["evidence_missing"] == 1
+    assert first["items"][0]["evidence_found"] is False
+    assert document["totals"]["judge"]["cost_usd"] == pytest.approx(0.25), "paid once"
 
 
 def test_offline_experiments_say_so_in_every_report(tmp_path):

@@ -8,14 +8,17 @@ import sqlite3
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 from store_samples import AT, SCORE, SPEND, attempt, grading, key, plan, verdict
 
+from scylla.domain.experiment import ExperimentMeta, describe
 from scylla.domain.outcome import Outcome
-from scylla.domain.record import RunRecord
+from scylla.domain.record import JudgeCall, RunRecord, Verdict
 from scylla.domain.tier import Setup, SystemPrompt
 from scylla.errors import StoreError
+from scylla.store.codec import decode, encode
 from scylla.store.matching import find_matching
 from scylla.store.reading import read_experiment
 from scylla.store.store import Store
@@ -232,6 +235,25 @@ with Store.create(pathlib.Path(sys.argv[2]), plan(runs=500), created_at=AT) as s
             assert len(store.open_attempts()) <= 1
 
 
+def test_records_of_before_are_read_with_what_was_not_known_then():
+    new = {"question_digest": "q", "reused_from": JudgeCall(key=key(), judge_number=1, call=3)}
+    mark = replace(verdict().marks[0], evidence_found=False)
+    given = replace(verdict(), marks=(mark,), **new)
+    assert decode(Verdict, encode(given)) == given
+    old = json.loads(encode(given))
+    for name in new:
+        del old[name]
+    del old["marks"][0]["evidence_found"]
+    read = decode(Verdict, json.dumps(old))
+    assert (read.question_digest, read.reused_from, read.evidence_missing) == (None, None, 0)
+    assert read.marks[0].evidence_found is None
+    meta = describe(plan(), created_at=AT)
+    old = json.loads(encode(meta))
+    del old["conditions"]["reuse_verdicts"]
+    del old["cases"][0]["rubric"]["closing_message"]
+    assert decode(ExperimentMeta, json.dumps(old)) == meta
+
+
 def test_matching_experiment_is_found(store, folder):
     assert find_matching(folder.parent, plan(runs=9)).folder == folder
     assert find_matching(folder.parent, plan(subtests=("00", "05"))).folder == folder
@@ -245,6 +267,7 @@ def test_matching_experiment_is_found(store, folder):
         ({"offline": False}, "mode: offline, now live"),
         ({"agent_version": "3.0.0"}, "agent CLI: 2.1.197, now 3.0.0"),
         ({"judge_models": ("a", "b")}, "judges: sonnet, now a, b"),
+        ({"reuse_verdicts": False}, "identical work: judged once, now judged each time"),
         ({"timeout_s": 5.0}, "time limit: the case's, now 5 s"),
         ({"seed": 2}, "seed: 1, now 2"),
         ({"case_digests": (("case-1", "d2"),)}, "case case-1 has changed"),
