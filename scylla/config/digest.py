@@ -28,16 +28,23 @@ def digest_case(
     timeout_s: float,
     max_cost_usd: float | None,
     scenario: Scenario | None,
+    hidden_digest: str,
+    protect: tuple[str, ...],
 ) -> str:
-    """Hex SHA-256 over the canonical JSON of all parts; the scenario is a part only when there is one."""
+    """Hex SHA-256 over the canonical JSON of all parts; the scenario is a part only when there is one.
+
+    The version counts the ways of grading: results of two ways do not belong into one experiment.
+    """
     parts: dict[str, object] = {
-        "digest_version": 1,
+        "digest_version": 2,
         "prompt": prompt,
         "criteria": criteria,
         "rubric": asdict(rubric),
         "source": source_digest,
         "timeout_s": float(timeout_s),
         "max_cost_usd": max_cost_usd,
+        "hidden": hidden_digest,
+        "protect": protect,
     }
     if scenario is not None:
         parts["scenario"] = asdict(scenario)
@@ -62,6 +69,16 @@ def digest_source(source: Source, *, key: str, file: Path, findings: Findings) -
     except (OSError, ValueError) as error:
         reason = f"the source cannot be read ({error})"
         findings.error(file, key, reason=reason, fix="Check the files and their permissions")
+        return None
+
+
+def digest_hidden(hidden: Path | None, *, file: Path, findings: Findings) -> str | None:
+    """A text that changes with the content of the hidden files, empty without any; None and a problem if unreadable."""
+    try:
+        return "" if hidden is None else _digest_folder(hidden)
+    except (OSError, ValueError) as error:
+        fix = "Check the files and their permissions"
+        findings.error(file, "validation.hidden", reason=f"the hidden files cannot be read ({error})", fix=fix)
         return None
 
 
