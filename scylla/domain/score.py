@@ -12,12 +12,16 @@ from scylla.domain.rubric import Category, Item, Rubric
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ItemMark:
-    """What one check or one judge gave an item. `points` is None when the item does not apply."""
+    """What one check or one judge gave an item. `points` is None when the item does not apply.
+
+    `points_before` is what a check gives the untouched workspace, None where that is not known.
+    """
 
     item_id: str
     points: float | None
     reason: str
     evidence: str = ""
+    points_before: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

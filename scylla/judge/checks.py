@@ -42,6 +42,17 @@ def decide(
     )
 
 
+def state_words(item: Item, mark: ItemMark) -> str:
+    """How a check came out, and how it did on the untouched workspace where that is known: `holds (failed before)`."""
+    if mark.points is None or not 0.0 < mark.points < item.points:
+        now = "holds" if mark.points else "fails"
+    else:
+        now = f"holds for {mark.points / item.points:.0%}"
+    if mark.points_before is None:
+        return now
+    return f"{now} ({'held' if mark.points_before >= item.points else 'failed'} before)"
+
+
 def _first_failure(check: Check, exit_code: int | None, stdout: bytes, stderr: bytes, folder: Path) -> str:
     return next(_failures(check, exit_code, stdout, stderr, folder), "")
 

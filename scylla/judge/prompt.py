@@ -10,6 +10,7 @@ from typing import Any
 from scylla.domain.case import Case
 from scylla.domain.rubric import Item, Scoring
 from scylla.domain.score import ItemMark
+from scylla.judge.checks import state_words
 
 PATCH_LIMIT_CHARACTERS = 200_000
 
@@ -89,10 +90,9 @@ def _item_text(item: Item) -> str:
 
 
 def _check_lines(case: Case, checks: Sequence[ItemMark]) -> str:
-    texts = {item.id: item.text for item in case.rubric.check_items}
-    return "\n".join(
-        f"- {'holds' if mark.points else 'fails'}: {texts[mark.item_id]}" for mark in checks if mark.item_id in texts
-    )
+    items = {item.id: item for item in case.rubric.check_items}
+    known = [(items[mark.item_id], mark) for mark in checks if mark.item_id in items]
+    return "\n".join(f"- {state_words(item, mark)}: {item.text}" for item, mark in known)
 
 
 def _cut(patch: str) -> str:

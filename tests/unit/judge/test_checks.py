@@ -3,7 +3,8 @@
 import pytest
 
 from scylla.domain.rubric import Check, FileMatch, Item, JsonMatch, ReportMatch, Scoring, TextMatch
-from scylla.judge.checks import decide
+from scylla.domain.score import ItemMark
+from scylla.judge.checks import decide, state_words
 
 
 def points(check: Check, tmp_path, *, exit_code=0, timed_out=False, stdout=b"", stderr=b"", scoring=Scoring.BINARY):
@@ -186,3 +187,18 @@ def test_a_report_behind_a_link_is_not_read(tmp_path):
     (tmp_path / "p" / "pipe").mkdir()
     for place in ("r.xml", "link/r.xml", "none.xml", "pipe"):
         assert points(Check(run="x", report=ReportMatch(file=place)), tmp_path / "p") == 0.0
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "words"),
+    [
+        (2.0, None, "holds"),
+        (0.0, None, "fails"),
+        (2.0, 0.0, "holds (failed before)"),
+        (0.0, 2.0, "fails (held before)"),
+        (1.0, 0.5, "holds for 50% (failed before)"),
+    ],
+)
+def test_state_in_words(now, before, words):
+    item = Item(id="i", text="t", points=2.0, scoring=Scoring.BINARY)
+    assert state_words(item, ItemMark(item_id="i", points=now, reason="", points_before=before)) == words
