@@ -20,12 +20,14 @@ class Sitting:
 
     `interrupt` is set once the person wants to stop: what runs is stopped and recorded. `stopped` holds the reason once
     no further run may start (a login that is refused concerns all of them); what runs goes on.
+    `baselines` holds a lock for each case whose baseline has been asked for.
     """
 
     agents: anyio.CapacityLimiter
     judges: anyio.CapacityLimiter
     interrupt: anyio.Event = field(default_factory=anyio.Event)
     stopped: str = ""
+    baselines: dict[str, anyio.Lock] = field(default_factory=dict)
 
     @property
     def is_over(self) -> bool:
