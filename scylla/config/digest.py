@@ -75,7 +75,7 @@ def digest_source(source: Source, *, key: str, file: Path, findings: Findings) -
 def digest_hidden(hidden: Path | None, *, file: Path, findings: Findings) -> str | None:
     """A text that changes with the content of the hidden files, empty without any; None and a problem if unreadable."""
     try:
-        return "" if hidden is None else _digest_folder(hidden)
+        return "" if hidden is None else _digest_folder(hidden, leave_out=frozenset({".git", "__pycache__"}))
     except (OSError, ValueError) as error:
         fix = "Check the files and their permissions"
         findings.error(file, "validation.hidden", reason=f"the hidden files cannot be read ({error})", fix=fix)
@@ -90,9 +90,9 @@ def _digest_file(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _digest_folder(folder: Path) -> str:
+def _digest_folder(folder: Path, *, leave_out: frozenset[str] = frozenset({".git"})) -> str:
     digest = hashlib.sha256()
-    for name, path in sorted(_entries(folder, "")):
+    for name, path in sorted(_entries(folder, "", leave_out)):
         status = path.lstat()
         if stat.S_ISLNK(status.st_mode):
             kind, content = "link", hashlib.sha256(os.fsencode(path.readlink())).hexdigest()
@@ -104,13 +104,13 @@ def _digest_folder(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _entries(folder: Path, prefix: str) -> Iterator[tuple[str, Path]]:
+def _entries(folder: Path, prefix: str, leave_out: frozenset[str]) -> Iterator[tuple[str, Path]]:
     with os.scandir(folder) as entries:
         for entry in entries:
             name = prefix + entry.name
-            if entry.name == ".git":
+            if entry.name in leave_out:
                 continue
             if entry.is_dir(follow_symlinks=False):
-                yield from _entries(Path(entry.path), f"{name}/")
+                yield from _entries(Path(entry.path), f"{name}/", leave_out)
             else:
                 yield name, Path(entry.path)

@@ -31,8 +31,8 @@ class Source:
 
 
 DEFAULT_PROTECT = (
-    "conftest.py", "sitecustomize.py", "usercustomize.py", "*.pth", "pytest.ini", ".pytest.ini", "*.dist-info",
-    "*.egg-info", ".python-version", ".npmrc", ".mocharc.*", "jest.config.*", "vitest.config.*",
+    "conftest.py", "sitecustomize.py", "usercustomize.py", "**/site-packages/*.pth", "pytest.ini", ".pytest.ini",
+    "*.dist-info", "*.egg-info", ".python-version", ".npmrc", ".mocharc.*", "jest.config.*", "vitest.config.*",
 )  # fmt: skip
 """What can decide what a test runner runs, without being asked for by any task."""
 

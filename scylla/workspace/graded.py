@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path, PurePosixPath
 
 from scylla.workspace.removal import remove_tree
@@ -51,7 +52,10 @@ def protects(patterns: Sequence[str]) -> Callable[[str], bool]:
 
     A pattern matches what lies below a folder it matches. Without a slash it means a name at any depth.
     """
-    rules = [(not pattern.startswith("!"), _as_expression(pattern.removeprefix("!"))) for pattern in patterns]
+    rules = [
+        (not takes_out, re.compile("|".join(_as_expression(pattern.removeprefix("!")) for pattern in group), re.DOTALL))
+        for takes_out, group in groupby(patterns, lambda pattern: pattern.startswith("!"))
+    ]
 
     def decide(path: str) -> bool:
         return next((protected for protected, rule in reversed(rules) if rule.fullmatch(path)), False)
@@ -85,13 +89,11 @@ def files_below(folder: Path) -> Iterator[str]:
                 yield os.path.relpath(f"{parent}/{name}", folder)
 
 
-def _as_expression(pattern: str) -> re.Pattern[str]:
+def _as_expression(pattern: str) -> str:
     anywhere = "" if "/" in pattern.rstrip("/") else "(?:.*/)?"
     pieces = re.split(r"(\*\*/|\*\*|\*|\?)", pattern.rstrip("/"))
     words = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return re.compile(
-        anywhere + "".join(words.get(piece) or re.escape(piece) for piece in pieces) + "(?:/.*)?", re.DOTALL
-    )
+    return f"{anywhere}{''.join(words.get(piece) or re.escape(piece) for piece in pieces)}(?:/.*)?"
 
 
 def _remove_links(destination: Path, pinned: Path) -> list[str]:
@@ -168,13 +170,15 @@ def _secure_repository(repository: Path, pinned: Path) -> None:
 
 def _lay_over(hidden: Path, destination: Path, pinned: Path) -> None:
     """Lay the hidden files; a folder that the pinned commit does not have is theirs alone."""
-    for path in sorted(files_below(hidden)):
+    # What a run of the hidden tests has left there is none of them.
+    paths = sorted(path for path in files_below(hidden) if "__pycache__" not in path.split("/"))
+    for path in paths:
         for parent in reversed(PurePosixPath(path).parents[:-1]):
             if not (pinned / parent).is_dir() or (pinned / parent).is_symlink():
                 if not leads_through_link(str(parent), destination):
                     remove_tree(destination / parent)
                 break
-    for path in files_below(hidden):
+    for path in paths:
         lay_file(hidden / path, path, destination)
         # Compiled files can stand in for the source they lie beside.
         remove_tree((destination / path).parent / "__pycache__")

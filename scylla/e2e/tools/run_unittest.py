@@ -122,12 +122,14 @@ def _write_report(report: Path, told: list[dict[str, Any]]) -> int:
     ended: dict[tuple[str, str], dict[str, Any]] = {}
     for words in told:
         if "test" in words:
-            ended[words["test"][0], words["test"][1]] = words
+            test = (words["test"][0], words["test"][1])
+            if "failure" not in ended.get(test, {}):  # two folders may have a test of the same name
+                ended[test] = words
     planned = [(words["planned"][0], words["planned"][1]) for words in told if "planned" in words]
     if not any("done" in words for words in told):
         ended[("run_unittest", "finished")] = {"failure": "the process ended before all tests had run"}
-    for test in planned:
-        ended.setdefault(test, {"failure": "did not run"})
+    for identity in planned:
+        ended.setdefault(identity, {"failure": "did not run"})
     lines = []
     for (classname, name), words in ended.items():
         kind = next((kind for kind in ("failure", "skipped") if kind in words), None)

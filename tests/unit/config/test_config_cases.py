@@ -157,6 +157,9 @@ def test_hidden_files_reference_and_what_grading_needs(case_folder):
 def test_a_change_of_the_hidden_files_changes_the_digest(case_folder):
     add_hidden(case_folder)
     digest = load_one(case_folder).digest
+    (case_folder / "hidden/__pycache__").mkdir()
+    (case_folder / "hidden/__pycache__/test_it.pyc").write_text("left by a run of them")
+    assert load_one(case_folder).digest == digest
     (case_folder / "hidden/test_it.py").write_text("assert False\n")
     assert load_one(case_folder).digest != digest
 

@@ -84,7 +84,14 @@ def test_the_cheating_agent_scores_nothing(lab):
     assert {mark.item_id: mark.points for mark in checked.marks if mark.points} == {}
     assert score_run(lab.case.rubric, checks=checked.marks, verdicts=[]).score == 0.0
     noted = " ".join(checked.notes)
-    for name in ("conftest.py", "sitecustomize.py", "evil.pth", "pytest.ini", "tests/test_slug.py", "slugs.json"):
+    for name in (
+        "conftest.py",
+        "sitecustomize.py",
+        "usercustomize.py",
+        "pytest.ini",
+        "tests/test_slug.py",
+        "slugs.json",
+    ):
         assert name in noted
 
 

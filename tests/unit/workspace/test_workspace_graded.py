@@ -60,6 +60,7 @@ def trees(tmp_path):
         (("tests/**", "!tests/data/**"), ["tests/a"], ["tests/data/x"]),
         (("conftest.py", "!*"), [], ["conftest.py"]),
         (("!*", "conftest.py"), ["conftest.py"], ["x"]),
+        (("**/site-packages/*.pth",), ["v/lib/site-packages/e.pth", "site-packages/e.pth"], ["model.pth"]),
         (("a.b",), ["a.b"], ["axb"]),
     ],
 )
@@ -113,7 +114,7 @@ def test_files_of_the_setup_are_as_at_the_pinned_commit(trees):
 def test_a_hidden_folder_that_the_commit_has_not_is_hidden_files_alone(trees):
     trees.write(
         pinned={"tests/old.py": "o"},
-        hidden={"acceptance/deep/t.py": "t", "tests/new.py": "hidden"},
+        hidden={"acceptance/deep/t.py": "t", "acceptance/__pycache__/t.pyc": "left", "tests/new.py": "hidden"},
         work={"acceptance/__init__.py": "planted", "acceptance/deep/x.py": "x", "tests/old.py": "o"},
     )
     trees.write(work={"tests/new.py": "guessed", "tests/mine.py": "m", "tests/__pycache__/new.pyc": "planted"})
