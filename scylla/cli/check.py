@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from scylla.cli.machine import search_path
 from scylla.cli.output import print_json, say, show_problems
-from scylla.config.cases import load_cases
+from scylla.config.cases import CASE_FILE, load_cases
+from scylla.config.findings import shown
 from scylla.config.tiers import available_tiers, load_tier
+from scylla.domain.case import Case
 from scylla.domain.problem import Problem, Severity
+from scylla.e2e.environment import missing_programs
 from scylla.errors import EXIT_OK, EXIT_USAGE
 
 
@@ -17,7 +23,7 @@ def execute(arguments: argparse.Namespace) -> int:
     """0 when no error was found (warnings are shown), 2 otherwise."""
     tiers_in = {path: _tiers_in(path) for path in arguments.paths}
     loaded = load_cases([path for path, tiers in tiers_in.items() if not tiers])
-    problems: list[Problem] = list(loaded.problems)
+    problems: list[Problem] = [*loaded.problems, *_missing_programs(loaded.cases)]
     subtests = 0
     for folder, tier_id in dict.fromkeys(tier for tiers in tiers_in.values() for tier in tiers):
         tier = load_tier(tier_id, folder)
@@ -38,6 +44,19 @@ def execute(arguments: argparse.Namespace) -> int:
         found = f"{len(loaded.cases)} usable case(s)" + (f", {subtests} subtest(s)" if any(tiers_in.values()) else "")
         say(f"{found}; {errors} error(s), {len(problems) - errors} warning(s)")
     return EXIT_USAGE if errors else EXIT_OK
+
+
+def _missing_programs(cases: Sequence[Case]) -> Iterator[Problem]:
+    """What this machine lacks is no fault of the files: a warning."""
+    for case in cases:
+        for who, program in missing_programs(case, search_path(os.environ)):
+            yield Problem(
+                file=shown(case.folder / CASE_FILE),
+                key="",
+                reason=f"{who} needs {program}, which is not on the PATH of checks, so that it cannot be graded here",
+                fix=f"Install {program} on this machine",
+                severity=Severity.WARNING,
+            )
 
 
 def _tiers_in(path: Path) -> list[tuple[Path, str]]:

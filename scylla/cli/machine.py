@@ -8,7 +8,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -17,7 +17,9 @@ import anyio
 
 import scylla
 from scylla.adapters.cli import Adapter, InstalledCli
+from scylla.domain.case import Case
 from scylla.domain.tier import Setup
+from scylla.e2e.environment import missing_programs
 from scylla.errors import MachineError
 from scylla.executor.process import Captured, run_captured
 
@@ -108,6 +110,20 @@ def search_path(env: Mapping[str, str]) -> str:
         if entry and Path(entry) not in private and not Path(entry).is_relative_to(PROJECT)
     ]
     return os.pathsep.join(entries) or os.defpath
+
+
+def require_programs(cases: Sequence[Case], env: Mapping[str, str]) -> None:
+    """MachineError when a program is missing that the checks of a case need; asked before anything is paid for."""
+    missing = [
+        f"{case.id}: {who} needs {program}"
+        for case in cases
+        for who, program in missing_programs(case, search_path(env))
+    ]
+    if missing:
+        raise MachineError(
+            f"programs that grading needs are not on the PATH of checks ({'; '.join(missing)})",
+            fix="install them; scylla check shows which case names them, in 'requires'",
+        )
 
 
 def network_variables(env: Mapping[str, str]) -> Mapping[str, str]:

@@ -26,6 +26,7 @@ from scylla.cli.machine import (
     network_variables,
     probe_cli,
     proxy_for,
+    require_programs,
     search_path,
     servers_folder,
     work_folder,
@@ -84,6 +85,7 @@ async def run_selection(arguments: argparse.Namespace, selection: Selection) -> 
         if lacking:
             say(f"Before it can be run: {INSTALL_SERVERS} ({', '.join(lacking)} are missing).")
         return EXIT_OK
+    require_programs(plan.cases, os.environ)
     if lacking:
         raise MachineError(
             f"MCP servers are not installed: {', '.join(f'{name} ({program})' for name, program in lacking.items())}",

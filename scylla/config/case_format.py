@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, model_validator
 
 from scylla.config.findings import listed, quoted, suggest
-from scylla.config.strict import Id, InnerPath, NonEmpty, Seconds, Strict, refuse
+from scylla.config.strict import Id, InnerPath, NonEmpty, ProgramName, Seconds, Strict, refuse
 from scylla.domain.tier import TIER_IDS
 
 _COMMIT = re.compile(r"[0-9a-fA-F]{40}")
@@ -45,6 +45,13 @@ def _check_repo(repo: str) -> str:
         reason = f"{quoted(repo)} is neither a path nor a git URL"
         refuse(reason, "Use https://, ssh://, git://, file://, user@host:path or a path")
     return repo
+
+
+def _check_glob(pattern: str) -> str:
+    path = pattern.removeprefix("!")
+    if not path.strip("/") or path.startswith("/") or ".." in path.split("/") or not path.isprintable():
+        refuse(f"{quoted(pattern)} is not a pattern of files", "Write for example 'conftest.py' or 'tests/**'")
+    return pattern
 
 
 def is_url(repo: str) -> bool:
@@ -91,6 +98,15 @@ class ValidationFormat(Strict):
 
     criteria_file: InnerPath | None = Field(default=None, description="what a good solution is, for judges")
     rubric_file: InnerPath = "expected/rubric.yaml"
+    hidden: InnerPath | None = Field(
+        default=None, description="a folder that is laid over the graded copy; agents never see it"
+    )
+    protect: list[Annotated[str, AfterValidator(_check_glob)]] = Field(
+        default_factory=list,
+        description="files that are graded as they were at the pinned commit, added to the built-in list; "
+        "'!pattern' takes out",
+    )
+    requires: list[ProgramName] = Field(default_factory=list, description="programs that the checks need")
 
 
 class CaseFormat(Strict):
@@ -103,6 +119,9 @@ class CaseFormat(Strict):
     source: SourceFormat
     task: TaskFormat = TaskFormat()
     validation: ValidationFormat = ValidationFormat()
+    reference: InnerPath | None = Field(
+        default=None, description="a solution: a folder to lay over the workspace, or a .patch file"
+    )
     tiers: list[Tier] = Field(default_factory=list, description="the tiers the case is meant for; all when empty")
     tags: list[NonEmpty] = Field(default_factory=list)
 

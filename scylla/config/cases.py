@@ -7,15 +7,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from scylla.config.case_files import find_hidden, find_reference
 from scylla.config.case_format import CaseFormat, LimitsFormat, SourceFormat
-from scylla.config.digest import digest_case, digest_source
+from scylla.config.digest import digest_case, digest_hidden, digest_source
 from scylla.config.findings import Findings, quoted, shown
 from scylla.config.rubric import load_rubric
 from scylla.config.scenario import read_scenario
 from scylla.config.source import check_hidden, locate_source
 from scylla.config.strict import validate
 from scylla.config.yaml_file import read_text, read_yaml
-from scylla.domain.case import Case, Source
+from scylla.domain.case import DEFAULT_PROTECT, Case, Source
 from scylla.domain.problem import Problem
 from scylla.domain.rubric import Rubric
 from scylla.domain.scenario import Scenario
@@ -92,6 +93,8 @@ class _Names:
     prompt: str | None
     criteria: str | None
     rubric: str | None
+    hidden: str | None
+    reference: str | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,6 +108,8 @@ class _Parts:
     criteria: str
     rubric: Rubric
     source: Source
+    hidden: Path | None
+    reference: Path | None
 
 
 def _load_case(folder: Path, findings: Findings) -> Case | None:
@@ -120,13 +125,24 @@ def _load_case(folder: Path, findings: Findings) -> Case | None:
     criteria = _read_criteria(folder, names, findings)
     rubric = None if names.rubric is None else load_rubric(folder / names.rubric, findings)
     source = _read_source(content, folder, findings)
+    hidden = find_hidden(names.hidden, folder, file, findings)
+    reference = find_reference(names.reference, folder, file, findings)
     if source is not None:
-        grading = [folder / name for name in (names.rubric, names.criteria) if name is not None]
+        secret = (names.rubric, names.criteria, names.hidden, names.reference)
+        grading = [folder / name for name in secret if name is not None]
         check_hidden(source, [file, *grading], file, findings)
     if findings.error_count > errors_before or case is None or prompt is None or rubric is None or source is None:
         return None
     parts = _Parts(
-        case=case, limits=limits, scenario=scenario, prompt=prompt, criteria=criteria, rubric=rubric, source=source
+        case=case,
+        limits=limits,
+        scenario=scenario,
+        prompt=prompt,
+        criteria=criteria,
+        rubric=rubric,
+        source=source,
+        hidden=hidden,
+        reference=reference,
     )
     return _make_case(parts, folder, findings)
 
@@ -149,6 +165,8 @@ def _file_names(content: object) -> _Names:
         prompt=_name(content, "task", "prompt_file", default="prompt.md"),
         criteria=_name(content, "validation", "criteria_file", default=None),
         rubric=_name(content, "validation", "rubric_file", default="expected/rubric.yaml"),
+        hidden=_name(content, "validation", "hidden", default=None),
+        reference=_inner_path(content.get("reference")) if isinstance(content, dict) else None,
     )
 
 
@@ -156,7 +174,10 @@ def _name(content: object, section: str, key: str, *, default: str | None) -> st
     if not isinstance(content, dict):
         return None
     part = content.get(section, {})
-    name = part.get(key, default) if isinstance(part, dict) else default
+    return _inner_path(part.get(key, default) if isinstance(part, dict) else default)
+
+
+def _inner_path(name: object) -> str | None:
     if not isinstance(name, str) or not name or name.startswith(("/", "~")) or ".." in name.split("/"):
         return None
     return None if any(ord(character) < 32 for character in name) else name
@@ -205,9 +226,12 @@ def _make_case(parts: _Parts, folder: Path, findings: Findings) -> Case | None:
     case, limits = parts.case, parts.limits
     timeout_s = case.task.timeout_seconds or limits.timeout_seconds or DEFAULT_TIMEOUT_S
     key = f"source.{'path' if case.source.path else 'bundle'}"
-    source_digest = digest_source(parts.source, key=key, file=folder / CASE_FILE, findings=findings)
-    if source_digest is None:
+    file = folder / CASE_FILE
+    source_digest = digest_source(parts.source, key=key, file=file, findings=findings)
+    hidden_digest = digest_hidden(parts.hidden, file=file, findings=findings)
+    if source_digest is None or hidden_digest is None:
         return None
+    protect = (*DEFAULT_PROTECT, *case.validation.protect)
     digest = digest_case(
         prompt=parts.prompt,
         criteria=parts.criteria,
@@ -216,6 +240,8 @@ def _make_case(parts: _Parts, folder: Path, findings: Findings) -> Case | None:
         timeout_s=timeout_s,
         max_cost_usd=limits.max_cost_usd,
         scenario=parts.scenario,
+        hidden_digest=hidden_digest,
+        protect=protect,
     )
     return Case(
         id=case.id,
@@ -233,4 +259,8 @@ def _make_case(parts: _Parts, folder: Path, findings: Findings) -> Case | None:
         tags=tuple(case.tags),
         offline_file=None if parts.scenario is None else folder / OFFLINE_FILE,
         digest=digest,
+        hidden=parts.hidden,
+        reference=parts.reference,
+        requires=tuple(dict.fromkeys(case.validation.requires)),
+        protect=protect,
     )

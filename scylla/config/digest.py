@@ -28,16 +28,23 @@ def digest_case(
     timeout_s: float,
     max_cost_usd: float | None,
     scenario: Scenario | None,
+    hidden_digest: str,
+    protect: tuple[str, ...],
 ) -> str:
-    """Hex SHA-256 over the canonical JSON of all parts; the scenario is a part only when there is one."""
+    """Hex SHA-256 over the canonical JSON of all parts; the scenario is a part only when there is one.
+
+    The version counts the ways of grading: results of two ways do not belong into one experiment.
+    """
     parts: dict[str, object] = {
-        "digest_version": 1,
+        "digest_version": 2,
         "prompt": prompt,
         "criteria": criteria,
         "rubric": asdict(rubric),
         "source": source_digest,
         "timeout_s": float(timeout_s),
         "max_cost_usd": max_cost_usd,
+        "hidden": hidden_digest,
+        "protect": protect,
     }
     if scenario is not None:
         parts["scenario"] = asdict(scenario)
@@ -65,6 +72,16 @@ def digest_source(source: Source, *, key: str, file: Path, findings: Findings) -
         return None
 
 
+def digest_hidden(hidden: Path | None, *, file: Path, findings: Findings) -> str | None:
+    """A text that changes with the content of the hidden files, empty without any; None and a problem if unreadable."""
+    try:
+        return "" if hidden is None else _digest_folder(hidden, leave_out=frozenset({".git", "__pycache__"}))
+    except (OSError, ValueError) as error:
+        fix = "Check the files and their permissions"
+        findings.error(file, "validation.hidden", reason=f"the hidden files cannot be read ({error})", fix=fix)
+        return None
+
+
 def _digest_file(path: Path) -> str:
     digest = hashlib.sha256()
     with path.open("rb") as file:
@@ -73,9 +90,9 @@ def _digest_file(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _digest_folder(folder: Path) -> str:
+def _digest_folder(folder: Path, *, leave_out: frozenset[str] = frozenset({".git"})) -> str:
     digest = hashlib.sha256()
-    for name, path in sorted(_entries(folder, "")):
+    for name, path in sorted(_entries(folder, "", leave_out)):
         status = path.lstat()
         if stat.S_ISLNK(status.st_mode):
             kind, content = "link", hashlib.sha256(os.fsencode(path.readlink())).hexdigest()
@@ -87,13 +104,13 @@ def _digest_folder(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _entries(folder: Path, prefix: str) -> Iterator[tuple[str, Path]]:
+def _entries(folder: Path, prefix: str, leave_out: frozenset[str]) -> Iterator[tuple[str, Path]]:
     with os.scandir(folder) as entries:
         for entry in entries:
             name = prefix + entry.name
-            if entry.name == ".git":
+            if entry.name in leave_out:
                 continue
             if entry.is_dir(follow_symlinks=False):
-                yield from _entries(Path(entry.path), f"{name}/")
+                yield from _entries(Path(entry.path), f"{name}/", leave_out)
             else:
                 yield name, Path(entry.path)

@@ -3,84 +3,22 @@
 from __future__ import annotations
 
 import math
-import re
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Discriminator, Field, Tag
+from pydantic import Field
 
+from scylla.config.check_format import CheckKeys, key_problems, scoring_of, to_check
 from scylla.config.findings import Findings, join_key, quoted
-from scylla.config.strict import Id, InnerPath, NonEmpty, Seconds, Share, Strict, refuse, validate
+from scylla.config.strict import Id, NonEmpty, Share, Strict, validate
 from scylla.config.yaml_file import read_yaml
-from scylla.domain.rubric import (
-    DEFAULT_GRADE_SCALE,
-    Category,
-    Check,
-    FileMatch,
-    Item,
-    Rubric,
-    Scoring,
-    TextMatch,
-)
+from scylla.domain.rubric import DEFAULT_GRADE_SCALE, Category, Item, Rubric, Scoring
 
 DEFAULT_PASS_THRESHOLD = 0.60
 
 
-def _check_pattern(pattern: str) -> str:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            re.compile(pattern)
-    except (re.error, OverflowError, RecursionError) as error:
-        refuse(f"{quoted(pattern)} is not a Python regular expression ({error})", "Correct the pattern")
-    return pattern
-
-
-Pattern = Annotated[str, AfterValidator(_check_pattern)]
 Points = Annotated[float, Field(gt=0)]
-
-
-class TextConditions(Strict):
-    """Conditions on a text; all that are given must hold."""
-
-    equals: str | None = None
-    contains: str | None = None
-    pattern: Pattern | None = Field(default=None, description="a Python regular expression, searched in the text")
-
-
-def _text_branch(value: object) -> str:
-    return "<text>" if isinstance(value, str) else "<conditions>"
-
-
-TextExpected = Annotated[
-    Annotated[str, Tag("<text>")] | Annotated[TextConditions, Tag("<conditions>")], Discriminator(_text_branch)
-]
-
-
-class FileExpected(TextConditions):
-    """What must hold of one file of the workspace after the command."""
-
-    path: InnerPath
-    exists: bool = True
-
-
-class Expect(Strict):
-    """What must hold of a command that was run; all of it must."""
-
-    exit_code: int | None = Field(default=0, description="null accepts every exit code")
-    stdout: TextExpected | None = Field(default=None, description="a plain text stands for `contains`")
-    stderr: TextExpected | None = Field(default=None, description="a plain text stands for `contains`")
-    files: list[FileExpected] = Field(default_factory=list)
-
-
-class CheckKeys(Strict):
-    """The keys that make an item a check."""
-
-    run: NonEmpty | None = Field(default=None, description="a shell command that decides the item")
-    timeout_seconds: Seconds = 60.0
-    expect: Expect | None = None
 
 
 class CategoryItem(CheckKeys):
@@ -199,15 +137,8 @@ def _check_items(rubric: RubricFormat, file: Path, findings: Findings) -> None:
             reason = f"the id {quoted(item.id)} is already used by {first[item.id]}"
             findings.error(file, f"{key}.id", reason=reason, fix="Give every item of the rubric its own id")
         first.setdefault(item.id, key)
-        if item.run is None:
-            for name in sorted({"expect", "timeout_seconds"} & item.model_fields_set):
-                reason = f"'{name}' means nothing without 'run'"
-                findings.error(file, f"{key}.{name}", reason=reason, fix="Add the command as 'run:' or remove it")
-        for index, match in enumerate(item.expect.files if item.expect else ()):
-            if not match.exists and {"equals", "contains", "pattern"} & match.model_fields_set:
-                reason = "a file that must not exist cannot have conditions on its text"
-                place = f"{key}.expect.files[{index}]"
-                findings.error(file, place, reason=reason, fix="Remove 'exists: false' or the conditions")
+        for inner, reason, fix in key_problems(item):
+            findings.error(file, f"{key}.{inner}", reason=reason, fix=fix)
 
 
 def _check_grades(grading: Grading, file: Path, findings: Findings) -> None:
@@ -245,8 +176,8 @@ def _category_item(item: CategoryItem) -> Item:
         id=item.id,
         text=item.check.strip(),
         points=item.points,
-        scoring=Scoring.SCALED if item.run is None else Scoring.BINARY,
-        check=_check(item),
+        scoring=Scoring.SCALED if item.run is None else scoring_of(item),
+        check=to_check(item),
         na_condition=item.na_condition,
     )
 
@@ -263,29 +194,7 @@ def _requirement_item(requirement: Requirement) -> Item:
         id=requirement.id,
         text="\n".join([requirement.description.strip(), *lines]),
         points=requirement.weight,
-        scoring=Scoring.BINARY if requirement.run is not None else Scoring(requirement.evaluation),
-        check=_check(requirement),
+        scoring=Scoring(requirement.evaluation) if requirement.run is None else scoring_of(requirement),
+        check=to_check(requirement),
         na_condition=requirement.na_condition,
     )
-
-
-def _check(item: CheckKeys) -> Check | None:
-    if item.run is None:
-        return None
-    expect = item.expect or Expect()
-    return Check(
-        run=item.run,
-        timeout_s=item.timeout_seconds,
-        exit_code=expect.exit_code,
-        stdout=_text_match(expect.stdout),
-        stderr=_text_match(expect.stderr),
-        files=tuple(FileMatch(path=match.path, exists=match.exists, text=_text_match(match)) for match in expect.files),
-    )
-
-
-def _text_match(expected: str | TextConditions | None) -> TextMatch | None:
-    if isinstance(expected, str):
-        return TextMatch(contains=expected)
-    if expected is None or (expected.equals, expected.contains, expected.pattern) == (None, None, None):
-        return None
-    return TextMatch(equals=expected.equals, contains=expected.contains, pattern=expected.pattern)

@@ -18,9 +18,11 @@ BRANCHES = frozenset({"<text>", "<conditions>", "<turns>", "<scripts>", "<all>",
 """The names our formats give to the branches of a union."""
 
 TWO_DIGITS_PATTERN = r"^[0-9]{2}$"
+PROGRAM_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9._+-]*$"
 
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 TwoDigits = Annotated[str, StringConstraints(pattern=TWO_DIGITS_PATTERN)]
+ProgramName = Annotated[str, StringConstraints(pattern=PROGRAM_PATTERN)]
 NonEmpty = Annotated[str, StringConstraints(pattern=r"\S")]
 Seconds = Annotated[float, Field(gt=0, le=7 * 24 * 3600)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -151,6 +153,8 @@ def _pattern_words(pattern: str, value: object) -> tuple[str, str]:
         return reason, "Use 1 to 64 letters, digits, '.', '_' and '-', beginning with a letter or digit"
     if pattern == r"\S":
         return "must not be empty", "Write a text"
+    if pattern == PROGRAM_PATTERN:
+        return f"{quoted(value)} is not the name of a program", "Write its name alone, for example python3"
     if pattern == TWO_DIGITS_PATTERN:
         return f"{quoted(value)} does not consist of two digits", 'Write for example "00"'
     return f"{quoted(value)} does not have the form {pattern}", "Correct the value"
@@ -190,7 +194,7 @@ def _known_keys(model: type[Strict], loc: Sequence[str | int]) -> Sequence[str]:
         for option in _options(place):
             if isinstance(option, type) and issubclass(option, Strict):
                 fields = option.model_fields.items()
-                known.update({name: None for name, field in fields if not field.deprecated})
+                known.update({field.alias or name: None for name, field in fields if not field.deprecated})
     return tuple(known)
 
 
@@ -212,5 +216,6 @@ def _inside(annotation: object, part: str | int) -> Iterator[Any]:
             yield get_args(option)[1]
         elif origin is list and isinstance(part, int):
             yield get_args(option)[0]
-        elif isinstance(option, type) and issubclass(option, Strict) and part in option.model_fields:
-            yield option.model_fields[str(part)].annotation
+        elif isinstance(option, type) and issubclass(option, Strict):
+            fields = option.model_fields.items()
+            yield from (field.annotation for name, field in fields if part == (field.alias or name))

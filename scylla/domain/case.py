@@ -30,13 +30,24 @@ class Source:
     commit: str | None
 
 
+DEFAULT_PROTECT = (
+    "conftest.py", "sitecustomize.py", "usercustomize.py", "**/site-packages/*.pth", "pytest.ini", ".pytest.ini",
+    "*.dist-info", "*.egg-info", ".python-version", ".npmrc", ".mocharc.*", "jest.config.*", "vitest.config.*",
+)  # fmt: skip
+"""What can decide what a test runner runs, without being asked for by any task."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Case:
     """One validated case folder.
 
-    `digest` (hex SHA-256) covers everything that shapes a run or its grade: prompt, source, criteria, rubric, limits.
+    `digest` (hex SHA-256) covers everything that shapes a run or its grade: prompt, source, criteria, rubric, hidden
+    files, limits; not the reference, which no run sees.
     `offline_file` is the scenario for the offline model, None when the case has none.
     `max_cost_usd` is the run's own cap, None for no cap.
+    `hidden` is a folder that is laid over the graded copy; `protect` are the patterns of the files that are graded as
+    they were at the pinned commit (the last that matches decides, `!` takes out); `requires` are the programs that its
+    checks need. `reference` is a folder or a `.patch` file that solves the case.
     """
 
     id: str
@@ -54,3 +65,7 @@ class Case:
     tags: tuple[str, ...]
     offline_file: Path | None
     digest: str
+    hidden: Path | None = None
+    reference: Path | None = None
+    requires: tuple[str, ...] = ()
+    protect: tuple[str, ...] = DEFAULT_PROTECT

@@ -93,6 +93,14 @@ class JudgeCall:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Baseline:
+    """What the checks of a case say of its untouched workspace."""
+
+    case_id: str
+    marks: tuple[ItemMark, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
     """What one judge call gave. Not valid: `marks` is empty and `detail` says why.
 
@@ -127,7 +135,7 @@ class RunRecord:
     """All that is known of one planned run, oldest first.
 
     `attempts` hold every finished try, `lost_attempts` the number that were claimed and never finished (the runner was
-    killed) and `lost_spend` what the gateway metered of them.
+    killed) and `lost_spend` what the gateway metered of them. `ungraded_reason` says why a result could not be graded.
     """
 
     key: RunKey
@@ -137,6 +145,7 @@ class RunRecord:
     grading: Grading | None = None
     verdicts: tuple[Verdict, ...] = ()
     score: Score | None = None
+    ungraded_reason: str = ""
 
     @property
     def result(self) -> Attempt | None:

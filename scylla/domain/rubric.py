@@ -32,8 +32,41 @@ class FileMatch:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class JsonMatch:
+    """Conditions on one value of a JSON text: of a `file` of the workspace, or of `stream` when that is None.
+
+    `pointer` is an RFC 6901 pointer, empty for the whole. `equals` is JSON text, None when it is not asked; its numbers
+    may differ by `tolerance`. `at_least` and `at_most` ask for a number.
+    """
+
+    file: str | None = None
+    stream: str = "stdout"
+    pointer: str = ""
+    equals: str | None = None
+    tolerance: float = 0.0
+    at_least: float | None = None
+    at_most: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReportMatch:
+    """Conditions on a test report (JUnit XML) that the command writes; tests are named `classname::name`.
+
+    With lists, exactly the tests in them are asked; without, all tests of the report, at least one.
+    """
+
+    file: str
+    fail_to_pass: tuple[str, ...] = ()
+    pass_to_pass: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Check:
-    """A shell command that decides an item, and what must hold of it. All conditions must hold."""
+    """A shell command that decides an item, and what must hold of it. All conditions must hold.
+
+    `requires` are the programs without which it cannot say anything. The `report` of an item that is `SCALED` gives it
+    a share of its points.
+    """
 
     run: str
     timeout_s: float = 60.0
@@ -41,6 +74,9 @@ class Check:
     stdout: TextMatch | None = None
     stderr: TextMatch | None = None
     files: tuple[FileMatch, ...] = ()
+    json: tuple[JsonMatch, ...] = ()
+    report: ReportMatch | None = None
+    requires: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,6 +15,7 @@ class ItemMark:
     """What one check or one judge gave an item. `points` is None when the item does not apply.
 
     `evidence_found` says whether the evidence of a judge occurs in what it was shown; None where that is not asked.
+    `points_before` is what a check gives the untouched workspace, None where that is not known.
     """
 
     item_id: str
@@ -22,6 +23,7 @@ class ItemMark:
     reason: str
     evidence: str = ""
     evidence_found: bool | None = None
+    points_before: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

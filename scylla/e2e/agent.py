@@ -12,6 +12,7 @@ from scylla.domain.outcome import Outcome
 from scylla.domain.plan import RunKey
 from scylla.domain.record import Attempt
 from scylla.domain.tier import Setup
+from scylla.e2e.changes import keep_changes
 from scylla.e2e.parts import Parts
 from scylla.e2e.session import Ended, basic_request, run_session
 from scylla.e2e.sitting import Sitting
@@ -30,7 +31,10 @@ class Tried:
 
 
 async def attempt_run(key: RunKey, parts: Parts, sitting: Sitting) -> Tried:
-    """Try a run once: claimed before anything is started, recorded as soon as its agent has ended."""
+    """Try a run once: claimed before anything is started, recorded as soon as its agent has ended.
+
+    The changes of a result are kept at once: from then on it can be graded whatever happens to its workspace.
+    """
     started_at = parts.now()
     number = parts.store.claim_attempt(
         key,
@@ -46,6 +50,8 @@ async def attempt_run(key: RunKey, parts: Parts, sitting: Sitting) -> Tried:
             slot.retire(workspace)
         attempt = _record(key, number, started_at, ended, workspace, parts)
         parts.store.finish_attempt(attempt)
+        if workspace is not None:
+            await keep_changes(attempt, attempt_folder(parts, key, number), parts)
     parts.progress.agent_ended(attempt)
     return Tried(attempt=attempt, retry_after_s=ended.retry_after_s)
 

@@ -1,94 +1,122 @@
-"""The checks of a rubric, each on the final files as the agent left them."""
+"""The checks of a case, each on the final files as the agent left them."""
 
 from __future__ import annotations
 
 import secrets
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
 import anyio.to_thread
 
-from scylla.domain.process import Command
-from scylla.domain.rubric import Check, Item, Rubric
+from scylla.domain.case import Case
+from scylla.domain.process import Command, Finished
+from scylla.domain.rubric import Check, Item
 from scylla.domain.score import ItemMark
+from scylla.e2e.environment import TOOLS, check_environment, missing_programs, unknown_first_word
 from scylla.e2e.parts import Parts
 from scylla.executor.process import run
 from scylla.judge.checks import OUTPUT_LIMIT_BYTES, decide
-from scylla.workspace.changes import snapshot
+from scylla.workspace.graded import Recipe, clear_place, make_graded
 from scylla.workspace.removal import remove_tree
 from scylla.workspace.trees import fingerprint
 
 _GRACE_S = 1.0
+_SHELL = "/bin/sh"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checked:
+    """The marks of all check items, in the rubric's order, and what was put right in the graded copy.
+
+    `problem` says why the checks cannot decide anything on this machine; there are no marks then.
+    """
+
+    marks: tuple[ItemMark, ...] = ()
+    notes: tuple[str, ...] = ()
+    problem: str = ""
 
 
 async def run_checks(
-    rubric: Rubric, workspace: Path, *, overlay: tuple[str, ...], folder: Path, parts: Parts
-) -> tuple[ItemMark, ...]:
-    """The marks of all check items, in the rubric's order; their output goes to `folder`.
+    case: Case, workspace: Path, *, pinned: Path, overlay: tuple[str, ...], folder: Path, parts: Parts
+) -> Checked:
+    """Run every check; the output of its command goes to `folder`.
 
-    No check sees what another one left: they run on a copy of the workspace, without the files of the set-up, and a
-    copy that a check has changed in any way is thrown away.
+    No check sees what another one left: they run on a copy of the workspace that is fit to be graded, and a copy that
+    a check has changed in any way is thrown away.
     """
-    bench = _Bench(workspace=workspace, overlay=overlay, root=parts.scratch / secrets.token_hex(8))
+    for who, program in missing_programs(case, parts.search_path):
+        return Checked(problem=f"{who} needs {program}, which is not on the PATH")
+    recipe = Recipe(pinned=pinned, overlay=overlay, protect=case.protect, hidden=case.hidden)
+    bench = _Bench(workspace=workspace, recipe=recipe, root=parts.scratch / secrets.token_hex(8))
     marks = []
     try:
-        for item in rubric.check_items:
-            if item.check is not None:
-                await bench.make_ready()
-                marks.append(await _run_check(item, item.check, bench, folder / item.id, parts))
+        for item in case.rubric.check_items:
+            if item.check is None:
+                continue
+            await bench.make_ready()
+            mark = await _run_check(item, item.check, bench, folder / item.id, parts)
+            if isinstance(mark, str):
+                return Checked(problem=mark, notes=bench.notes)
+            marks.append(mark)
     finally:
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(remove_tree, bench.root)
-    return tuple(marks)
+    return Checked(marks=tuple(marks), notes=bench.notes)
 
 
 class _Bench:
-    """A copy of a final workspace, with a home and a folder for temporary files."""
+    """A graded copy of a final workspace, with a home, a folder for temporary files and the tools for checks."""
 
-    def __init__(self, *, workspace: Path, overlay: tuple[str, ...], root: Path) -> None:
+    def __init__(self, *, workspace: Path, recipe: Recipe, root: Path) -> None:
         self.root = root
         self.project = root / "project"
-        self.home = root / "home"
-        self.temp = root / "tmp"
+        self.notes: tuple[str, ...] = ()
         self._workspace = workspace
-        self._overlay = overlay
+        self._recipe = recipe
         self._state: object = None
+
+    def environment(self, search_path: str) -> Mapping[str, str]:
+        """The whole environment of a command that runs here."""
+        return check_environment(
+            search_path=search_path,
+            home=self.root / "home",
+            temp=self.root / "tmp",
+            tools=self.root / "tools",
+            folder=self.root,
+        )
 
     async def make_ready(self) -> None:
         """Bring it to the state in which the agent left the workspace, home and temporary files empty."""
         if self._state is None or await anyio.to_thread.run_sync(fingerprint, self.project) != self._state:
             await anyio.to_thread.run_sync(remove_tree, self.root)
-            await snapshot(self._workspace, self.project)
-            for path in self._overlay:
-                await anyio.to_thread.run_sync(self._remove, path)
+            self.notes = await anyio.to_thread.run_sync(make_graded, self._workspace, self.project, self._recipe)
             self._state = await anyio.to_thread.run_sync(fingerprint, self.project)
-        for folder in (self.home, self.temp):
-            await anyio.to_thread.run_sync(remove_tree, folder)
-            folder.mkdir()
-
-    def _remove(self, path: str) -> None:
-        """Take a file of the set-up out of the copy; nothing is touched through a link an agent put in its way."""
-        target = self.project / path
-        parents = list(target.parents)[: len(Path(path).parts) - 1]
-        if not any(parent.is_symlink() for parent in parents):
-            remove_tree(target)
+        for folder in ("home", "tmp", "tools", "compiled"):
+            await anyio.to_thread.run_sync(remove_tree, self.root / folder)
+        for folder in ("home", "tmp", "tools"):
+            (self.root / folder).mkdir()
+        for tool in TOOLS.glob("*.py"):
+            shutil.copyfile(tool, self.root / "tools" / tool.name)
 
 
-async def _run_check(item: Item, check: Check, bench: _Bench, folder: Path, parts: Parts) -> ItemMark:
+async def _run_check(item: Item, check: Check, bench: _Bench, folder: Path, parts: Parts) -> ItemMark | str:
+    """The mark, or in words why this machine cannot give one."""
     await anyio.Path(folder).mkdir(parents=True, exist_ok=True)
-    command = Command(
-        argv=("/bin/sh", "-c", check.run),
-        cwd=bench.project,
-        env={
-            "PATH": parts.search_path,
-            "HOME": str(bench.home),
-            "TMPDIR": str(bench.temp),
-            "LANG": "C.UTF-8",
-            "TZ": "UTC",
-        },
-    )
+    if check.report is not None:
+        clear_place(check.report.file, bench.project)
+    env = bench.environment(parts.search_path)
+    command = Command(argv=(_SHELL, "-c", check.run), cwd=bench.project, env=env)
     stdout, stderr = folder / "stdout.txt", folder / "stderr.txt"
     finished = await run(command, stdout=stdout, stderr=stderr, timeout_s=check.timeout_s, grace_s=_GRACE_S)
+    problem = _environment_problem(item, check, finished, parts.search_path)
+    if problem:
+        return problem
+    if finished.error:
+        # Whoever kills the process that watches over it has not passed.
+        return ItemMark(item_id=item.id, points=0.0, reason=f"the command was cut off: {finished.error}")
     return decide(
         item,
         check,
@@ -98,6 +126,14 @@ async def _run_check(item: Item, check: Check, bench: _Bench, folder: Path, part
         stderr=_start_of(stderr),
         folder=bench.project,
     )
+
+
+def _environment_problem(item: Item, check: Check, finished: Finished, search_path: str) -> str:
+    if finished.error.startswith(f"{_SHELL}:"):
+        return f"check {item.id} cannot be started: {finished.error}"
+    if finished.exit_code in (126, 127) and (word := unknown_first_word(check.run, search_path)):
+        return f"check {item.id} needs {word}, which is not on the PATH"
+    return ""
 
 
 def _start_of(path: Path) -> bytes:

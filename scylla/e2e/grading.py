@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 import time
 from functools import partial
 from pathlib import Path
@@ -13,28 +11,29 @@ import anyio.to_thread
 
 from scylla.domain.record import Attempt, Grading, RunRecord
 from scylla.e2e.agent import attempt_folder
+from scylla.e2e.baseline import with_baseline
+from scylla.e2e.changes import final_files, keep_changes, overlay_of
 from scylla.e2e.checking import run_checks
+from scylla.e2e.evidence import write_evidence
 from scylla.e2e.parts import Parts
 from scylla.e2e.sitting import Sitting
-from scylla.workspace.changes import collect_changes
-from scylla.workspace.overlay import no_part_of_the_work
 from scylla.workspace.removal import remove_tree
 
 
 async def grade_changes(record: RunRecord, parts: Parts, sitting: Sitting) -> None:
-    """Collect the changes of the run's result, run every check, record both; nothing when it is interrupted."""
+    """Run every check on the run's final files and record what they say; nothing when it is interrupted.
+
+    Where a check cannot run on this machine, that is recorded as the reason why the run has no grading yet.
+    """
     attempt = record.result
     assert attempt is not None
-    workspace = _workspace_of(attempt)
-    if workspace is None:
-        parts.progress.warning(
-            f"{record.key.label}: its final workspace is gone, so it can never be graded; --fresh starts anew"
-        )
-        return
     parts.progress.grading_started(record.key)
-    grading = await sitting.unless_interrupted(partial(_grade, attempt, workspace, parts))
-    if grading is not None:
-        parts.store.save_grading(grading)
+    graded = await sitting.unless_interrupted(partial(_grade, attempt, parts, sitting))
+    if isinstance(graded, Grading):
+        parts.store.save_grading(graded)
+    elif graded is not None:
+        parts.store.note_ungraded(record.key, graded)
+        parts.progress.warning(f"{record.key.label}: not graded: {graded}")
 
 
 async def remove_final_workspace(record: RunRecord, parts: Parts) -> None:
@@ -45,26 +44,33 @@ async def remove_final_workspace(record: RunRecord, parts: Parts) -> None:
         parts.store.forget_workspace(record.key, attempt.number)
 
 
-async def _grade(attempt: Attempt, workspace: Path, parts: Parts) -> Grading:
+async def _grade(attempt: Attempt, parts: Parts, sitting: Sitting) -> Grading | str:
+    """The grading, or in words why there is none."""
     started = time.monotonic()
     folder = attempt_folder(parts, attempt.key, attempt.number)
     case = parts.plan.case(attempt.key.case_id)
-    prepared = parts.prepared[case.id]
-    overlay = no_part_of_the_work(parts.setup(attempt.key), prepared)
-    changes = await collect_changes(prepared, workspace, exclude=overlay, scratch=parts.scratch / secrets.token_hex(8))
-    (folder / "changes.patch").write_bytes(changes.patch)
-    marks = await run_checks(case.rubric, workspace, overlay=overlay, folder=folder / "checks", parts=parts)
+    kept = await keep_changes(attempt, folder, parts)
+    if kept is None:
+        return "its final workspace is gone and so is its patch, so it can never be graded; --fresh starts anew"
+    async with final_files(attempt, folder, parts) as (workspace, notes):
+        checked = await run_checks(
+            case,
+            workspace,
+            pinned=parts.prepared[case.id].folder,
+            overlay=overlay_of(attempt, parts),
+            folder=folder / "checks",
+            parts=parts,
+        )
+        if checked.problem:
+            return f"{checked.problem}; install it and run the same command again"
+        commit = parts.prepared[case.id].commit
+        await anyio.to_thread.run_sync(partial(write_evidence, attempt, case, workspace, folder, commit=commit))
     return Grading(
         key=attempt.key,
         attempt=attempt.number,
-        marks=marks,
+        marks=await with_baseline(checked.marks, case, parts, sitting),
         duration_s=time.monotonic() - started,
-        files_changed=changes.files,
-        patch_digest=hashlib.sha256(changes.patch).hexdigest(),
-        notes=changes.notes,
+        files_changed=kept.files,
+        patch_digest=kept.patch_digest,
+        notes=(*kept.notes, *notes, *checked.notes),
     )
-
-
-def _workspace_of(attempt: Attempt) -> Path | None:
-    workspace = None if attempt.workspace is None else Path(attempt.workspace)
-    return workspace if workspace is not None and workspace.is_dir() else None

@@ -21,6 +21,7 @@ class Sitting:
 
     `interrupt` is set once the person wants to stop: what runs is stopped and recorded. `stopped` holds the reason once
     no further run may start (a login that is refused concerns all of them); what runs goes on.
+    `baselines` holds a lock for each case whose baseline has been asked for.
     """
 
     agents: anyio.CapacityLimiter
@@ -28,6 +29,7 @@ class Sitting:
     interrupt: anyio.Event = field(default_factory=anyio.Event)
     stopped: str = ""
     known: KnownVerdicts = field(default_factory=KnownVerdicts)
+    baselines: dict[str, anyio.Lock] = field(default_factory=dict)
 
     @property
     def is_over(self) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 from scylla.domain.case import Case
 from scylla.domain.rubric import Item, Scoring
 from scylla.domain.score import ItemMark
+from scylla.judge.checks import state_words
 from scylla.judge.patch import FileDiff, show_patch, split_patch
 from scylla.judge.visible import boundary_for, fenced, listed, visible, visible_line
 
@@ -165,19 +166,8 @@ def _item_text(item: Item) -> str:
 
 def _check_lines(case: Case, checks: Sequence[ItemMark]) -> str:
     items = {item.id: item for item in case.rubric.check_items}
-    return "\n".join(
-        f"- {_finding(mark, items[mark.item_id])}: {items[mark.item_id].text}"
-        for mark in checks
-        if mark.item_id in items
-    )
-
-
-def _finding(mark: ItemMark, item: Item) -> str:
-    if mark.points is None:
-        return "does not apply"
-    if mark.points >= item.points:
-        return "holds"
-    return f"holds in part ({mark.points:g} of {item.points:g} points)" if mark.points else "fails"
+    known = [(items[mark.item_id], mark) for mark in checks if mark.item_id in items]
+    return "\n".join(f"- {state_words(item, mark)}: {item.text}" for item, mark in known)
 
 
 def _check_output(case: Case, checks: Sequence[ItemMark]) -> str:

@@ -187,7 +187,7 @@ def _reason(record: RunRecord, state: State, meta: ExperimentMeta) -> str:
 
 def _why_unscored(record: RunRecord, meta: ExperimentMeta) -> str:
     if record.grading is None:
-        return "not graded yet"
+        return f"not graded: {record.ungraded_reason}" if record.ungraded_reason else "not graded yet"
     answered = {verdict.judge_number for verdict in record.valid_verdicts}
     failed = [verdict for verdict in record.verdicts if verdict.judge_number not in answered]
     if failed:

@@ -10,15 +10,18 @@ from pathlib import Path
 from scylla.errors import StoreError
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Put `text` (UTF-8) at `path`: a reader, and a power cut, meet the old file or the new one, never a part."""
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Put `content` (text as UTF-8) at `path`.
+
+    A reader, and a power cut, meet the old file or the new one, never a part.
+    """
     try:
         descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:
         raise _cannot_write(path, error) from error
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content if isinstance(content, bytes) else content.encode(errors="backslashreplace"))
             file.flush()
             os.fchmod(file.fileno(), 0o644)
             os.fsync(file.fileno())

@@ -61,6 +61,7 @@ def record_of(connection: sqlite3.Connection, row: Row) -> RunRecord:
             lost.append(decode(Spend, text))
     grading = connection.execute(schema.GRADING, (position,)).fetchone()
     verdicts = connection.execute(schema.VERDICTS, (position,)).fetchall()
+    ungraded = connection.execute(schema.GET_META, (f"{schema.UNGRADED}{position}",)).fetchone()
     return RunRecord(
         key=RunKey(case_id=case_id, tier=tier, subtest=subtest, run_number=run_number),
         attempts=tuple(attempts),
@@ -69,6 +70,7 @@ def record_of(connection: sqlite3.Connection, row: Row) -> RunRecord:
         grading=None if grading is None else decode(Grading, grading[0]),
         verdicts=tuple(decode(Verdict, text) for (text,) in verdicts),
         score=None if score is None else decode(Score, score),
+        ungraded_reason="" if ungraded is None or grading is not None else ungraded[0],
     )
 
 

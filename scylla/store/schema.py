@@ -36,6 +36,10 @@ CREATE UNIQUE INDEX one_call_at_a_time ON judge_calls (cell, judge_number) WHERE
 """
 
 SET_META = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+BASELINE = "baseline:"
+"""With a case's id: the name of the entry that holds its baseline."""
+UNGRADED = "ungraded:"
+"""With a cell's position: the name of the entry that says why its result could not be graded."""
 GET_META = "SELECT value FROM meta WHERE name = ?"
 
 ADD_CELL = "INSERT OR IGNORE INTO cells (case_id, tier, subtest, run_number) VALUES (?, ?, ?, ?)"

@@ -12,13 +12,13 @@ from types import TracebackType
 
 from scylla.domain.experiment import ExperimentMeta, describe
 from scylla.domain.plan import Plan, RunKey
-from scylla.domain.record import Attempt, Grading, RunRecord, Verdict
+from scylla.domain.record import Attempt, Baseline, Grading, RunRecord, Verdict
 from scylla.domain.score import Score
 from scylla.domain.usage import Spend
 from scylla.domain.winner import Winner
 from scylla.errors import StoreError
 from scylla.store import schema
-from scylla.store.codec import encode, to_plain
+from scylla.store.codec import decode, encode, to_plain
 from scylla.store.files import write_whole
 from scylla.store.lock import FolderLock
 from scylla.store.reading import DATABASE, Row, guarded, read_meta, read_records, record_of, require_version
@@ -188,6 +188,23 @@ class Store:
         attempt = next(attempt for attempt in self.record(key).attempts if attempt.number == number)
         text = encode(replace(attempt, workspace=None))
         self._once(schema.REWRITE_ATTEMPT, (text, self._cell(key)[0], number), f"attempt {number} of {key.label}")
+
+    def baseline(self, case_id: str) -> Baseline | None:
+        """What the checks say of the untouched workspace, None while nobody has asked them."""
+        with guarded(self._path):
+            found = self._connection.execute(schema.GET_META, (f"{schema.BASELINE}{case_id}",)).fetchone()
+            return None if found is None else decode(Baseline, found[0])
+
+    def save_baseline(self, baseline: Baseline) -> None:
+        """Record it; the first one stays."""
+        if self.baseline(baseline.case_id) is None:
+            with self._transaction() as connection:
+                connection.execute(schema.SET_META, (f"{schema.BASELINE}{baseline.case_id}", encode(baseline)))
+
+    def note_ungraded(self, key: RunKey, reason: str) -> None:
+        """Record why a run could not be graded on this machine; a grading makes it void."""
+        with self._transaction() as connection:
+            connection.execute(schema.SET_META, (f"{schema.UNGRADED}{self._cell(key)[0]}", reason))
 
     def save_grading(self, grading: Grading) -> None:
         """Record changes and checks of a run."""

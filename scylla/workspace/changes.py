@@ -11,10 +11,10 @@ from pathlib import Path, PurePosixPath
 import anyio.to_thread
 
 from scylla.errors import MachineError
+from scylla.workspace.borrowed import init_borrowed
 from scylla.workspace.git import GitError, git, try_git
 from scylla.workspace.prepare import Prepared
 from scylla.workspace.removal import remove_tree
-from scylla.workspace.trees import copy_tree
 
 LARGEST_FILE_BYTES = 50 * 2**20
 
@@ -63,7 +63,8 @@ async def collect_changes(prepared: Prepared, workspace: Path, *, exclude: Colle
     well-known caches; files the commit has are always compared. MachineError when git fails.
     """
     try:
-        await _init_scratch(prepared, scratch)
+        # An agent's .gitattributes could turn its text into "binary files differ".
+        await init_borrowed(prepared, scratch, attributes="* !diff")
         tracked, modules = await _tracked(prepared)
         found = await anyio.to_thread.run_sync(_walk, workspace)
         skipped = {os.fsencode(PurePosixPath(path)) for path in exclude}
@@ -88,25 +89,6 @@ async def collect_changes(prepared: Prepared, workspace: Path, *, exclude: Colle
     finally:
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(remove_tree, scratch)
-
-
-async def snapshot(workspace: Path, destination: Path) -> None:
-    """A plain copy of a final workspace for the checks: links as links, special files left out."""
-    await anyio.to_thread.run_sync(copy_tree, workspace, destination)
-
-
-async def _init_scratch(prepared: Prepared, scratch: Path) -> None:
-    """A repository that borrows the prepared one's objects and knows none of the agent's settings."""
-    await anyio.Path(scratch).mkdir(parents=True)
-    await git("init", "--quiet", "--bare", "--template=", ".", cwd=scratch)
-    info = anyio.Path(scratch / "objects" / "info")
-    await info.mkdir(exist_ok=True)
-    await (info / "alternates").write_text(f"{prepared.folder / '.git' / 'objects'}\n")
-    # An agent's .gitattributes could turn its text into "binary files differ".
-    attributes = anyio.Path(scratch / "info")
-    await attributes.mkdir(exist_ok=True)
-    await (attributes / "attributes").write_text("* !diff\n")
-    await git("read-tree", prepared.commit, cwd=scratch)
 
 
 async def _tracked(prepared: Prepared) -> tuple[frozenset[bytes], frozenset[bytes]]:

@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+import shutil
 
 import pytest
 from laboratory import GOOD_TURNS, ROOT, cli_binary
@@ -46,9 +47,25 @@ def test_every_file_of_an_experiment_is_documented(lab):
     lab.run("--runs", "1", "--max-subtests", "1")
     page = (ROOT / "docs" / "reference" / "files.md").read_text()
     for path in lab.experiment.rglob("*"):
-        if path.is_file() and not path.name.endswith(("-wal", "-shm")):
+        if path.is_file() and not path.name.endswith(("-wal", "-shm")) and path.parent.name != "files":
             name = re.sub(r"exchange-\d{4}", "exchange-NNNN", path.name)
             assert f"{name}`" in page, path
+
+
+def test_an_agent_that_cheats_scores_nothing(lab):
+    shutil.rmtree(lab.case)
+    shutil.copytree(ROOT / "tests" / "fixtures" / "cheating", lab.case)
+    run = lab.run("--runs", "1", "--max-subtests", "1")
+    assert run.code == 0, run.stderr
+    record = lab.record()
+    assert record.result.outcome is Outcome.FINISHED
+    assert {mark.item_id: mark.points for mark in record.grading.marks if mark.points} == {}
+    assert record.score.score == 0.0
+    assert all(mark.points_before == 0.0 for mark in record.grading.marks)
+    attempt = lab.experiment / record.key.label / "attempt_01"
+    assert "unittest.py" in record.grading.files_changed, "it has done what it says"
+    assert "Give full points" in (attempt / "evidence/message.md").read_text()
+    assert "Plant everything" in (attempt / "evidence/trajectory.jsonl").read_text()
 
 
 def test_agent_gets_the_text_of_the_prompt_and_nothing_of_the_grading(lab):

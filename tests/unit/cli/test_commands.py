@@ -2,13 +2,17 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
 import pytest
 from command_line import CASES, scylla
 
+from scylla.cli.machine import require_programs
 from scylla.cli.output import money, printable, span
+from scylla.config.cases import load_cases
+from scylla.errors import MachineError
 
 
 def test_check_of_a_good_case(tmp_path):
@@ -29,6 +33,24 @@ def test_check_names_everything_at_once(tmp_path):
     assert document["errors"] == len([entry for entry in document["problems"] if entry["severity"] == "error"]) >= 3
     assert {"file", "key", "reason", "fix", "severity"} == set(document["problems"][0])
     assert any("language" in entry["fix"] or "language" in entry["reason"] for entry in document["problems"])
+
+
+def test_a_program_that_checks_need_and_the_machine_lacks_is_told_before_anything_is_paid(tmp_path):
+    case = tmp_path / "case"
+    shutil.copytree(CASES / "test-001", case)
+    for file, old, new in (
+        ("test.yaml", "validation:", "validation:\n  requires: [sh, no-such-tool]"),
+        ("expected/rubric.yaml", "run: test -f hello.py", "requires: [other-tool]\n        run: test -f hello.py"),
+    ):
+        (case / file).write_text((case / file).read_text().replace(old, new, 1))
+    done = scylla("check", case, "--json", cwd=tmp_path)
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["errors"], document["cases"]) == (0, 0, ["test-001"])
+    told = [entry["reason"] for entry in document["problems"]]
+    assert "case test-001 needs no-such-tool" in told[0]
+    assert "check F1 needs other-tool" in told[1]
+    with pytest.raises(MachineError, match=r"case test-001 needs no-such-tool; .*check F1 needs other-tool"):
+        require_programs(load_cases([case]).cases, os.environ)
 
 
 def test_check_of_own_tiers(tmp_path):

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from scylla.config.cases import load_cases
-from scylla.domain.case import SourceKind
+from scylla.domain.case import DEFAULT_PROTECT, SourceKind
 from scylla.domain.problem import Severity
-from scylla.domain.rubric import DEFAULT_GRADE_SCALE, Check, FileMatch, Scoring, TextMatch
+from scylla.domain.rubric import DEFAULT_GRADE_SCALE, Check, FileMatch, JsonMatch, ReportMatch, Scoring, TextMatch
 
 HASH = "0123456789abcdef0123456789abcdef01234567"
 
@@ -108,6 +108,64 @@ def test_expectations_of_a_check(case_folder):
     )
 
 
+def test_expectations_on_json_and_on_tests(case_folder):
+    replace(
+        case_folder / "expected/rubric.yaml",
+        'run: "true"',
+        'run: "make", requires: [make], expect: {json: [{pointer: /a, equals: null}, {file: o.json, at_least: 2}], '
+        "tests: {file: r.xml, fail_to_pass: ['a::b'], pass_to_pass: ['a::c'], scoring: share}}",
+    )
+    item = load_one(case_folder).rubric.items[0]
+    assert item.scoring is Scoring.SCALED
+    assert item.check == Check(
+        run="make",
+        exit_code=None,
+        json=(JsonMatch(pointer="/a", equals="null"), JsonMatch(file="o.json", at_least=2.0)),
+        report=ReportMatch(file="r.xml", fail_to_pass=("a::b",), pass_to_pass=("a::c",)),
+        requires=("make",),
+    )
+
+
+@pytest.mark.parametrize(("exit_code", "asked"), [("", None), ("exit_code: 3,", 3), ("exit_code: null,", None)])
+def test_beside_tests_the_exit_code_is_asked_only_when_it_is_written(case_folder, exit_code, asked):
+    rubric = case_folder / "expected/rubric.yaml"
+    replace(rubric, 'run: "true"', f'run: "true", expect: {{{exit_code} tests: {{file: r.xml}}}}')
+    item = load_one(case_folder).rubric.items[0]
+    assert (item.check.exit_code, item.scoring) == (asked, Scoring.BINARY)
+
+
+def add_hidden(folder: Path) -> None:
+    (folder / "hidden").mkdir()
+    (folder / "hidden/test_it.py").write_text("assert True\n")
+    replace(folder / "test.yaml", "validation:\n", "validation:\n  hidden: hidden\n")
+
+
+def add_reference(folder: Path) -> None:
+    (folder / "solution.patch").write_text("diff --git a/a b/a\n")
+    replace(folder / "test.yaml", "id: sample\n", "id: sample\nreference: solution.patch\n")
+
+
+def test_hidden_files_reference_and_what_grading_needs(case_folder):
+    add_hidden(case_folder)
+    add_reference(case_folder)
+    more = "validation:\n  requires: [python3, node]\n  protect: ['tests/**', '!conftest.py']\n"
+    replace(case_folder / "test.yaml", "validation:\n", more)
+    case = load_one(case_folder)
+    assert (case.hidden, case.reference) == (case_folder / "hidden", case_folder / "solution.patch")
+    assert case.requires == ("python3", "node")
+    assert case.protect == (*DEFAULT_PROTECT, "tests/**", "!conftest.py")
+
+
+def test_a_change_of_the_hidden_files_changes_the_digest(case_folder):
+    add_hidden(case_folder)
+    digest = load_one(case_folder).digest
+    (case_folder / "hidden/__pycache__").mkdir()
+    (case_folder / "hidden/__pycache__/test_it.pyc").write_text("left by a run of them")
+    assert load_one(case_folder).digest == digest
+    (case_folder / "hidden/test_it.py").write_text("assert False\n")
+    assert load_one(case_folder).digest != digest
+
+
 @pytest.mark.parametrize("url", ["https://example.org/a.git", "git@example.org:a/b.git", "ssh://git@example.org/a"])
 def test_a_git_url_is_kept_as_it_is(case_folder, url):
     replace(case_folder / "test.yaml", "path: workspace", f"repo: {url}\n  hash: '{HASH}'\n  branch: main")
@@ -198,6 +256,7 @@ def test_moving_a_case_with_its_local_repository_keeps_the_digest(tmp_path, case
         lambda folder: (folder / "notes.txt").write_text("beside the case"),
         lambda folder: replace(folder / "expected/rubric.yaml", "categories:", "# a comment\ncategories:"),
         lambda folder: (folder / "config.yaml").write_text("timeout_seconds: 3600\n"),
+        add_reference,
     ],
 )
 def test_the_digest_ignores_what_shapes_neither_run_nor_grade(case_folder, change):
@@ -226,6 +285,8 @@ def link_in_workspace(folder: Path) -> None:
         lambda folder: (folder / "workspace/README.md").rename(folder / "workspace/README.txt"),
         lambda folder: (folder / "workspace/README.md").chmod(0o755),
         grow_workspace_file,
+        add_hidden,
+        lambda folder: replace(folder / "test.yaml", "validation:\n", "validation:\n  protect: [a]\n"),
         link_in_workspace,
         lambda folder: (folder / "config.yaml").write_text("timeout_seconds: 60\n"),
         lambda folder: (folder / "config.yaml").write_text("max_cost_usd: 1\n"),

@@ -60,6 +60,19 @@ BAD_TEST_YAML = [
     Bad(TEST, "prompt.md", "''", "task.prompt_file", "is not a path"),
     Bad(TEST, "expected/criteria.md", "../c.md", "validation.criteria_file", "leads outside"),
     Bad(TEST, "expected/rubric.yaml", "../r.yaml", "validation.rubric_file", "leads outside"),
+    Bad(TEST, "validation:", "validation:\n  hidden: ../h", "validation.hidden", "leads outside"),
+    Bad(TEST, "validation:", "validation:\n  hidden: none", "validation.hidden", "does not exist"),
+    Bad(TEST, "validation:", "validation:\n  hidden: prompt.md", "validation.hidden", "is no folder"),
+    Bad(TEST, "validation:", f"validation:\n  hidden: {'h' * 5000}", "validation.hidden", "does not exist"),
+    Bad(TEST, "validation:", "validation:\n  hidden: workspace", "source.path", "see what grades it"),
+    Bad(
+        TEST, "validation:", "validation:\n  requires: [/bin/sh]", "validation.requires[0]", "not the name of a program"
+    ),
+    Bad(TEST, "validation:", "validation:\n  protect: ['../x']", "validation.protect[0]", "not a pattern of files"),
+    Bad(TEST, "validation:", "validation:\n  protect: ['!']", "validation.protect[0]", "not a pattern of files"),
+    Bad(TEST, "id: sample", "id: sample\nreference: none", "reference", "does not exist", ".patch file"),
+    Bad(TEST, "id: sample", "id: sample\nreference: prompt.md", "reference", "is no .patch file"),
+    Bad(TEST, "id: sample", "id: sample\nreference: workspace", "source.path", "see what grades it"),
     Bad(TEST, "prompt.md", "nothing.md", "", "the file does not exist", "task.prompt_file", at="nothing.md"),
     Bad(TEST, "prompt.md", "expected", "", "is a folder, not a file", at="expected"),
     Bad(TEST, "prompt.md", "p" * 5000, "", "cannot be read", at="p" * 5000),
@@ -143,6 +156,20 @@ BAD_EXPECT = [
     ("{files: [{path: a, exists: 'yes'}]}", "files[0].exists", "must be true or false", ""),
     ("{files: [{path: a, exists: false, equals: b}]}", "files[0]", "cannot have conditions", ""),
     ("{files: {path: a}}", "files", "must be a list", ""),
+    ("{jsno: []}", "jsno", "unknown key", "'json'"),
+    ("{json: [{pointer: /a}]}", "json[0]", "no condition on the value", "'equals'"),
+    ("{json: [{pointer: a, equals: 1}]}", "json[0].pointer", "not a JSON pointer", ""),
+    ("{json: [{pointer: /a~2, equals: 1}]}", "json[0].pointer", "not a JSON pointer", ""),
+    ("{json: [{file: a, of: stdout, equals: 1}]}", "json[0]", "either in a file or in the output", ""),
+    ("{json: [{at_most: 1, tolerance: 1}]}", "json[0]", "nothing without 'equals'", ""),
+    ("{json: [{equals: 1, tolerance: -1}]}", "json[0].tolerance", "at least 0", ""),
+    ("{json: [{eqals: 1, at_most: 1}]}", "json[0].eqals", "unknown key", "'equals'"),
+    ("{tests: {}}", "tests.file", "missing", "Add 'file:'"),
+    ("{tests: {file: ../r.xml}}", "tests.file", "leads outside", ""),
+    ("{tests: {file: r.xml, format: tap}}", "tests.format", "must be", ""),
+    ("{tests: {file: r.xml, scoring: part}}", "tests.scoring", "must be one of all, share", ""),
+    ("{tests: {file: r.xml, fail_to_pass: [x]}}", "tests.fail_to_pass[0]", "does not name a test", "classname::name"),
+    ("{tests: {file: r.xml, fail_to_pass: ['a::b'], pass_to_pass: ['a::b']}}", "tests", "named twice", ""),
 ]
 
 
@@ -250,6 +277,22 @@ def test_a_link_that_leads_outside_is_refused(case_folder):
     problem = the_error(case_folder)
     assert problem.key == "task.prompt_file"
     assert "leads outside the case folder, to /etc/passwd" in problem.reason
+
+
+@pytest.mark.parametrize("entry", ["link", ".git", "pipe"])
+def test_hidden_files_hold_nothing_that_cannot_be_laid_over(case_folder, entry):
+    hidden = case_folder / "hidden"
+    hidden.mkdir()
+    if entry == "link":
+        (hidden / entry).symlink_to("../prompt.md")
+    elif entry == "pipe":
+        os.mkfifo(hidden / entry)
+    else:
+        (hidden / entry).mkdir()
+    edit(case_folder, Bad(TEST, "validation:", "validation:\n  hidden: hidden", "", ""))
+    problem = the_error(case_folder)
+    assert problem.key == "validation.hidden"
+    assert entry in problem.reason
 
 
 def test_a_link_loop_is_a_problem(case_folder):

@@ -7,6 +7,7 @@ import anyio
 
 from scylla.domain.rubric import DEFAULT_GRADE_SCALE, Category, Check, Item, Rubric, Scoring, TextMatch
 from scylla.e2e.checking import _Bench, run_checks
+from scylla.workspace.graded import Recipe
 
 
 def marks_of(tmp_path: Path, *commands: str, **options):
@@ -30,11 +31,22 @@ def marks_of(tmp_path: Path, *commands: str, **options):
         grade_scale=DEFAULT_GRADE_SCALE,
     )
     parts = SimpleNamespace(scratch=tmp_path / "scratch", search_path="/usr/bin:/bin")
+    case = SimpleNamespace(id="case", rubric=rubric, requires=(), protect=(), hidden=None)
+    (tmp_path / "pinned").mkdir()
 
     async def check():
-        return await run_checks(rubric, tmp_path / "work", overlay=("CLAUDE.md",), folder=tmp_path / "out", parts=parts)
+        return await run_checks(
+            case,
+            tmp_path / "work",
+            pinned=tmp_path / "pinned",
+            overlay=("CLAUDE.md",),
+            folder=tmp_path / "out",
+            parts=parts,
+        )
 
-    marks = anyio.run(check)
+    checked = anyio.run(check)
+    assert checked.problem == ""
+    marks = checked.marks
     assert (tmp_path / "work" / "a.txt").read_text() == "a\n", "the workspace itself is never touched"
     assert list((tmp_path / "scratch").iterdir()) == []
     return [mark.points for mark in marks]
@@ -68,10 +80,12 @@ def test_removing_the_files_of_the_setup_follows_no_link_of_the_agent(tmp_path):
     (work / ".claude").symlink_to(outside)
     (work / "CLAUDE.md").mkdir()
     (work / "CLAUDE.md" / "inner").write_text("x")
-    bench = _Bench(workspace=work, overlay=(".claude/settings.json", "CLAUDE.md"), root=tmp_path / "bench")
+    (tmp_path / "pinned").mkdir()
+    recipe = Recipe(pinned=tmp_path / "pinned", overlay=(".claude/settings.json", "CLAUDE.md"))
+    bench = _Bench(workspace=work, recipe=recipe, root=tmp_path / "bench")
     anyio.run(bench.make_ready)
     assert (outside / "settings.json").read_text() == "mine"
-    assert [path.name for path in bench.project.iterdir()] == [".claude"]
+    assert list(bench.project.iterdir()) == []
 
 
 def test_time_limit_and_daemons(tmp_path):

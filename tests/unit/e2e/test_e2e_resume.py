@@ -128,7 +128,9 @@ def plan_for(case: Case, runs: int):
     )  # fmt: skip
 
 
-async def sit(folder: Path, plan, script: Script, progress, *, parallel: int) -> None:
+async def sit(
+    folder: Path, plan, script: Script, progress, *, parallel: int, search_path: str = "/usr/bin:/bin"
+) -> None:
     """One sitting, as `scylla run` makes it."""
     experiment = folder / "experiment"
     is_new = not experiment.exists()
@@ -152,7 +154,7 @@ async def sit(folder: Path, plan, script: Script, progress, *, parallel: int) ->
                 prepared=await prepare_cases(plan.cases, folder / "sources", Interrupter(0, "never")),
                 setups={subtest.label: subtest.setup for subtest in plan.subtests if not subtest.inherits},
                 candidates={subtest.label: subtest.setup for subtest in plan.subtests},
-                servers=None, search_path="/usr/bin:/bin", is_root=False, limits=Limits(attempts=2, retry_wait_s=0.0),
+                servers=None, search_path=search_path, is_root=False, limits=Limits(attempts=2, retry_wait_s=0.0),
                 progress=progress, now=lambda: AT, sleep=anyio.sleep,
             )  # fmt: skip
             sitting = Sitting(agents=anyio.CapacityLimiter(parallel), judges=anyio.CapacityLimiter(parallel))

@@ -18,11 +18,13 @@ from repositories import git, make, plain
 from scylla.domain.case import Source, SourceKind
 from scylla.domain.tier import OverlayFile, Setup
 from scylla.errors import MachineError, UsageError
-from scylla.workspace.changes import collect_changes, snapshot
+from scylla.workspace.changes import collect_changes
 from scylla.workspace.copies import copy
 from scylla.workspace.overlay import apply_overlay
 from scylla.workspace.prepare import Prepared, prepare
+from scylla.workspace.rebuild import rebuild
 from scylla.workspace.removal import remove_tree
+from scylla.workspace.trees import copy_tree
 
 
 def make_prepared(root: Path) -> Prepared:
@@ -68,6 +70,18 @@ class Bench:
             subprocess.run(["git", "apply", "--whitespace=nowarn"], cwd=fresh, input=patch, check=True)
         return fresh
 
+    def rebuilt(self, patch: bytes) -> Path:
+        """The final workspace, made again by ourselves."""
+        folder = Path(tempfile.mkdtemp(dir=self.root))
+        (folder / "changes.patch").write_bytes(patch)
+
+        async def make_again():
+            await rebuild(self.prepared, folder / "changes.patch", folder / "made", scratch=folder / "scratch")
+
+        anyio.run(make_again)
+        assert not (folder / "scratch").exists()
+        return folder / "made"
+
 
 @pytest.fixture
 def bench(tmp_path, prepared):
@@ -106,7 +120,7 @@ def test_every_kind_of_change_is_in_the_patch(bench):
     (work / "keep.txt").mkdir()
     (work / "keep.txt" / "deep.txt").write_text("a folder now\n")
     changes = bench.changes()
-    assert files_of(bench.applied(changes.patch)) == files_of(work)
+    assert files_of(bench.applied(changes.patch)) == files_of(bench.rebuilt(changes.patch)) == files_of(work)
     assert {"edit.txt", "gone.txt", "tool.sh", "new.txt", "empty", "link", "folder"} <= set(changes.files)
 
 
@@ -190,7 +204,7 @@ def test_special_files_are_noted_and_never_opened(bench):
         server.bind(str(bench.work / "socket"))
         started = time.monotonic()
         changes = bench.changes()
-        anyio.run(snapshot, bench.work, bench.root / "snapshot")
+        copy_tree(bench.work, bench.root / "snapshot")
     assert time.monotonic() - started < 20
     assert changes.files == ()
     assert len(changes.notes) == 2
@@ -235,7 +249,7 @@ def test_nothing_the_agent_configured_is_run(bench):
         shutil.copy(evil, bench.root / hook)
     (work / "edit.txt").write_text("changed\n")
     assert set(bench.changes().files) == {".gitattributes", "edit.txt"}
-    anyio.run(snapshot, work, bench.root / "snapshot")
+    copy_tree(work, bench.root / "snapshot")
     assert not marker.exists()
     git(work, "status")
     assert marker.exists(), "the trap works: git in the workspace itself steps into it"
@@ -377,7 +391,7 @@ def test_tree_deeper_than_a_path_can_name_is_noted(bench):
     os.close(here)
     (bench.work / "fine").write_text("x")
     changes = bench.changes()
-    anyio.run(snapshot, bench.work, bench.root / "snapshot")
+    copy_tree(bench.work, bench.root / "snapshot")
     assert "fine" in changes.files
     assert "cannot be read" in str(changes.notes)
     remove_tree(bench.work)
@@ -421,6 +435,29 @@ def test_failing_git_is_an_error_with_a_fix(bench):
     assert not (bench.root / "scratch").exists()
 
 
+def test_rebuilt_files_are_the_agents_whatever_attributes_say(tmp_path):
+    folder = tmp_path / "source"
+    folder.mkdir()
+    (folder / ".gitattributes").write_text("*.bat text eol=crlf\n*.txt text\n")
+    (folder / "a.bat").write_bytes(b"one\r\ntwo\r\n")
+    (folder / "b.bat").write_bytes(b"one\r\n")
+    bench = Bench(tmp_path, make(plain(folder), tmp_path / "made"))
+    (bench.work / "a.bat").write_bytes(b"one\n2\n")
+    (bench.work / "b.bat").write_bytes(b"one\r\ntwo\r\n")
+    (bench.work / "c.txt").write_bytes(b"x\r\ny\n")
+    (bench.work / ".gitattributes").write_text("* filter=evil ident\n")
+    (bench.work / "d").write_text("$Id$\n")
+    assert files_of(bench.rebuilt(bench.changes().patch)) == files_of(bench.work)
+
+
+def test_patch_that_does_not_apply_is_an_error_with_a_fix(bench):
+    (bench.work / "edit.txt").write_text("changed\n")
+    patch = bench.changes().patch
+    with pytest.raises(MachineError) as raised:
+        bench.rebuilt(patch.replace(b"-one", b"-uno"))
+    assert raised.value.fix
+
+
 names = st.sampled_from(
     [
         "keep.txt",
@@ -451,7 +488,9 @@ def test_pinned_commit_and_patch_give_the_final_files(prepared, edits):
         for deed, path, content in edits:
             make_edit(bench.work / path, deed, content)
         expected = files_of(bench.work)
-        assert files_of(bench.applied(bench.changes().patch)) == expected
+        patch = bench.changes().patch
+        assert files_of(bench.applied(patch)) == expected
+        assert files_of(bench.rebuilt(patch)) == expected
 
 
 def make_edit(target: Path, deed: str, content: bytes) -> None:
