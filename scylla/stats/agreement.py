@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from statistics import fmean
+from typing import NamedTuple
 
 from scylla.stats.bootstrap import Resampled, resample
 
@@ -31,9 +32,11 @@ class Alpha:
     interval: Resampled | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Moments:
-    """What alpha needs of a unit: marks, their sum and sum of squares, and its own disagreement."""
+class _Moments(NamedTuple):
+    """What alpha needs of a unit: marks, their sum and sum of squares, and its own disagreement.
+
+    A tuple, because thousands of resamples add up its columns.
+    """
 
     marks: int
     total: float
@@ -95,12 +98,11 @@ def _moments_of(marks: Sequence[float]) -> _Moments:
 def _alpha(strata: Sequence[Sequence[_Moments]]) -> tuple[float | None, str]:
     observed = expected = scale = 0.0
     for units in strata:
-        marks = sum(unit.marks for unit in units)
-        if not marks:
+        if not units:
             continue
-        squares = sum(unit.squares for unit in units)
-        observed += sum(unit.disagreement for unit in units)
-        expected += 2 * marks * max(0.0, squares - sum(unit.total for unit in units) ** 2 / marks) / (marks - 1)
+        marks, total, squares, disagreement = map(sum, zip(*units, strict=True))
+        observed += disagreement
+        expected += 2 * marks * max(0.0, squares - total * total / marks) / (marks - 1)
         scale += squares
     if not any(strata):
         return None, NO_PAIRS

@@ -88,7 +88,7 @@ def mean_over_strata(strata: Sequence[Sequence[float]], *, root: bool = False) -
         return None
 
     def mean(drawn: Sequence[Sequence[float]]) -> float:
-        value = fmean(fmean(stratum) for stratum in drawn)
+        value = sum(sum(stratum) / len(stratum) for stratum in drawn) / len(drawn)
         return math.sqrt(value) if root else value
 
     return Estimate(value=mean(filled), interval=resample(filled, mean), units=sum(len(stratum) for stratum in filled))
