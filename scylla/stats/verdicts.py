@@ -71,6 +71,15 @@ def item_share(item: Item, verdict: Verdict) -> float | None:
     return None if given is None else given / item.points
 
 
+def item_marks(item: Item, runs: Sequence[JudgedRun]) -> tuple[tuple[float, ...], ...]:
+    """All marks of an item by judge model, as shares of its points."""
+    by_model = zip(*(run.verdicts for run in runs), strict=True)
+    return tuple(
+        tuple(share for verdicts in runs_of for verdict in verdicts if (share := item_share(item, verdict)) is not None)
+        for runs_of in by_model
+    )
+
+
 def _mean(values: Iterable[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return fmean(known) if known else None
