@@ -6,7 +6,7 @@ import argparse
 import hashlib
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -34,11 +34,20 @@ from scylla.cli.output import command_again, say
 from scylla.cli.plan_view import show_plan
 from scylla.cli.progress import TerminalProgress
 from scylla.cli.results import show_results
+from scylla.cli.scenarios import keep_scenarios
 from scylla.cli.selection import Selection, select
 from scylla.config.scenario import DEFAULT_SCENARIO, load_scenario
 from scylla.domain.plan import Conditions, Plan, RunKey, make_plan
 from scylla.domain.scenario import Role
-from scylla.e2e.experiment import carry_out_all, close_lost_steps, is_complete, prepare_cases, remove_leftovers
+from scylla.domain.tier import Setup
+from scylla.e2e.experiment import (
+    carry_out_all,
+    cases_at_work,
+    close_lost_steps,
+    is_complete,
+    prepare_cases,
+    remove_leftovers,
+)
 from scylla.e2e.parts import Limits, Parts
 from scylla.e2e.sitting import Sitting
 from scylla.errors import EXIT_GAPS, EXIT_INTERRUPTED, EXIT_OK, MachineError, UsageError
@@ -46,6 +55,7 @@ from scylla.gateway.gateway import Gateway
 from scylla.gateway.offline import OfflineModel
 from scylla.gateway.prices import PriceTable
 from scylla.gateway.upstream import Credential, Upstream
+from scylla.judge.prompt import JUDGE_SYSTEM_PROMPT
 from scylla.store.matching import Match, find_matching
 from scylla.store.reading import read_experiment
 from scylla.store.store import Store
@@ -72,7 +82,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
 async def run_selection(arguments: argparse.Namespace, selection: Selection) -> int:
     """Carry out what was selected; the exit code."""
-    machine = await _machine(arguments)
+    machine = await find_machine(arguments)
     plan = _plan(arguments, selection, machine)
     match = find_matching(arguments.results_dir, plan)
     require_parents(plan, None if arguments.fresh else match.folder, arguments.argv)
@@ -92,8 +102,9 @@ async def run_selection(arguments: argparse.Namespace, selection: Selection) -> 
     if machine.login is not None and not arguments.allow_expiry:
         require_lasting(machine.login, _now() + _longest(plan, match, arguments))
     with _open_store(plan, match, arguments) as store:
+        keep_scenarios(plan, store.folder)
         _announce(plan, store, machine, arguments)
-        interrupted = await _sit(plan, selection, store, machine, arguments)
+        interrupted = await sit(plan, store, machine, arguments, candidates=selection.candidates)
         missing = show_results(
             store.folder, as_json=arguments.json, quiet=arguments.quiet, again=command_again(arguments.argv)
         )
@@ -103,7 +114,8 @@ async def run_selection(arguments: argparse.Namespace, selection: Selection) -> 
     return EXIT_GAPS if missing else EXIT_OK
 
 
-async def _machine(arguments: argparse.Namespace) -> Machine:
+async def find_machine(arguments: argparse.Namespace) -> Machine:
+    """The agent CLI, the login and the working folder that the arguments and the environment name."""
     adapter = ADAPTERS.get(arguments.agent)
     if adapter is None:
         raise UsageError(f"there is no agent {arguments.agent!r}", fix=f"there are: {', '.join(ADAPTERS)}")
@@ -202,7 +214,15 @@ def _announce(plan: Plan, store: Store, machine: Machine, arguments: argparse.Na
     )
 
 
-async def _sit(plan: Plan, selection: Selection, store: Store, machine: Machine, arguments: argparse.Namespace) -> bool:
+async def sit(
+    plan: Plan,
+    store: Store,
+    machine: Machine,
+    arguments: argparse.Namespace,
+    *,
+    candidates: Mapping[str, Setup],
+    judge_instructions: str = JUDGE_SYSTEM_PROMPT,
+) -> bool:
     """Carry out what is missing; True when the person interrupted it."""
     async with AsyncExitStack() as stack:
         upstream = await _provider(plan, machine, stack)
@@ -235,9 +255,11 @@ async def _sit(plan: Plan, selection: Selection, store: Store, machine: Machine,
             judge_slots=Slots(work / "b"),
             ungraded=ungraded,
             scratch=scratch,
-            prepared=await prepare_cases(plan.cases, work / "sources", progress, network=network_variables(os.environ)),
+            prepared=await prepare_cases(
+                cases_at_work(plan, store.records()), work / "sources", progress, network=network_variables(os.environ)
+            ),
             setups={subtest.label: subtest.setup for subtest in plan.subtests if not subtest.inherits},
-            candidates=selection.candidates,
+            candidates=candidates,
             search_path=search_path(os.environ),
             servers=machine.servers,
             is_root=os.getuid() == 0,
@@ -245,6 +267,7 @@ async def _sit(plan: Plan, selection: Selection, store: Store, machine: Machine,
             progress=progress,
             now=_now,
             sleep=anyio.sleep,
+            judge_instructions=judge_instructions,
         )
         progress.done = sum(is_complete(store.record(key), parts) for key in plan.order)
         if progress.done:

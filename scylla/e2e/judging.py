@@ -16,7 +16,7 @@ from scylla.e2e.parts import Parts
 from scylla.e2e.session import Ended, basic_request, run_session
 from scylla.e2e.sitting import Sitting
 from scylla.gateway.gateway import Session
-from scylla.judge.prompt import JUDGE_SYSTEM_PROMPT, judge_prompt, verdict_schema
+from scylla.judge.prompt import judge_prompt, verdict_schema
 from scylla.judge.verdict import Reading, read_verdict
 from scylla.workspace.slots import Slot
 
@@ -100,7 +100,7 @@ async def _run_judge(key: RunKey, model: str, prompt_file: Path, slot: Slot, par
     def request(session: Session) -> CliRequest:
         return replace(
             basic_request(session, slot, prompt_file, model=model, parts=parts),
-            setup=Setup(system_prompt=SystemPrompt.CUSTOM, system_prompt_text=JUDGE_SYSTEM_PROMPT, tools=()),
+            setup=Setup(system_prompt=SystemPrompt.CUSTOM, system_prompt_text=parts.judge_instructions, tools=()),
             answer_schema=verdict_schema(case.rubric.judge_items),
         )
 
