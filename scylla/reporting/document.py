@@ -21,6 +21,7 @@ def report_document(meta: ExperimentMeta, summary: Summary, *, again: str) -> di
         "name": meta.name,
         "created_at": meta.created_at,
         "conditions": asdict(meta.conditions),
+        "rejudging": None if meta.rejudging is None else asdict(meta.rejudging),
         "seed": meta.seed,
         "runs_per_subtest": meta.runs_per_subtest,
         "cases": [{"id": case.id, "name": case.name, "digest": case.digest} for case in meta.cases],

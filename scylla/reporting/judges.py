@@ -103,6 +103,11 @@ def estimate_text(estimate: Estimate | None) -> str:
     return "-" if estimate is None else f"{estimate.value:+.2f}{_bounds(estimate.interval)}"
 
 
+def error_text(estimate: Estimate | None) -> str:
+    """A mean that cannot be negative with its interval; `-` when there is none."""
+    return "-" if estimate is None else f"{estimate.value:.2f}{_bounds(estimate.interval)}"
+
+
 def _bounds(interval: Resampled | None) -> str:
     if interval is None or interval.interval is None:
         return ""

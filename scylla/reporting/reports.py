@@ -15,7 +15,7 @@ from scylla.domain.record import RunRecord
 from scylla.domain.usage import Tokens
 from scylla.reporting.document import report_document
 from scylla.reporting.judge_picture import judge_picture
-from scylla.reporting.judges import alpha_text, estimate_text
+from scylla.reporting.judges import alpha_text, error_text, estimate_text
 from scylla.reporting.tables import (
     CRITERIA_COLUMNS,
     JUDGE_COLUMNS,
@@ -63,6 +63,14 @@ def write_reports(
 
 def markdown_report(meta: ExperimentMeta, summary: Summary, *, again: str, with_picture: bool = False) -> str:
     """The report for people, in Markdown that reads well as plain text too; `with_picture` shows `judges.svg`."""
+    return rendered(
+        "report.md.j2", meta=meta, summary=summary, again=again, offline_warning=OFFLINE_WARNING,
+        with_picture=with_picture, same_setups=same_setups(summary),
+    )  # fmt: skip
+
+
+def rendered(template: str, **values: object) -> str:
+    """One of the Markdown templates of this room, filled, with its tables aligned."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("scylla.reporting", "."),
         trim_blocks=True,
@@ -72,20 +80,10 @@ def markdown_report(meta: ExperimentMeta, summary: Summary, *, again: str, with_
     )
     filters = (
         cell, usd, number, seconds, share, cost_of_pass, tokens, outcomes, moment, console, verdict, alpha_text,
-        estimate_text,
+        estimate_text, error_text,
     )  # fmt: skip
     environment.filters |= {filter_.__name__: filter_ for filter_ in filters}
-    template = environment.get_template("report.md.j2")
-    return aligned(
-        template.render(
-            meta=meta,
-            summary=summary,
-            again=again,
-            offline_warning=OFFLINE_WARNING,
-            same_setups=same_setups(summary),
-            with_picture=with_picture,
-        )
-    )
+    return aligned(environment.get_template(template).render(values))
 
 
 def same_setups(summary: Summary) -> Sequence[Sequence[str]]:
