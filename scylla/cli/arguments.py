@@ -31,6 +31,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_compare_setups(commands)
     _add_report(commands)
     _add_rejudge(commands)
+    _add_calibrate(commands)
     _add_check(commands)
     _add_tiers(commands)
     _add_cases(commands)
@@ -171,6 +172,21 @@ def _add_rejudge(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     loudness.add_argument("-v", "--verbose", action="store_true", help="a line for each step")
     loudness.add_argument("-q", "--quiet", action="store_true", help="only errors and the result")
     _add_json(where)
+
+
+def _add_calibrate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    calibrate = _command(commands, "calibrate", "compare judges with marks that people gave, and with what they cost")
+    calibrate.add_argument("folder", type=Path, metavar="DIR", help="an experiment folder, or one of its rejudgings")
+    what = calibrate.add_mutually_exclusive_group(required=True)
+    what.add_argument("--human", type=Path, metavar="F.csv", help="marks of people: one row for each run and item")
+    what.add_argument(
+        "--template", type=Path, metavar="F.csv", help="write such a file to fill in: blind rows, in random order"
+    )
+    calibrate.add_argument("--runs", type=_count, metavar="N", help="with --template: at most N runs (default: all)")
+    calibrate.add_argument(
+        "--seed", type=int, default=1, metavar="N", help="with --template: seed of the order (default: 1)"
+    )
+    _add_json(calibrate)
 
 
 def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

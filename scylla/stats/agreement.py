@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from statistics import fmean
@@ -77,10 +77,41 @@ def clustered_alpha(strata: Sequence[Iterable[Unit]]) -> Alpha:
     )
 
 
-def _moments(units: Iterable[Unit]) -> list[_Moments]:
-    """The units that can be paired, around their common mean (alpha does not change, rounding errors do)."""
+def item_alpha(strata: Sequence[Sequence[Mapping[str, Unit]]]) -> Alpha:
+    """Alpha over the items of several cases; each run maps its items to their marks.
+
+    Marks of different items are never compared, as in `clustered_alpha` those of different cases are not; for the
+    interval runs are drawn with all their items, because marks on the same run are not independent.
+    """
+    clusters = [
+        [{item: moments[0] for item, unit in run.items() if (moments := _moments([unit], centre=0.5))} for run in runs]
+        for runs in strata
+    ]
+    value, reason = _alpha(_by_item(clusters))
+    flat = [moments for runs in clusters for run in runs for moments in run.values()]
+    return Alpha(
+        value=value,
+        reason=reason,
+        units=len(flat),
+        marks=sum(moments.marks for moments in flat),
+        interval=None if value is None else resample(clusters, lambda drawn: _alpha(_by_item(drawn))[0]),
+    )
+
+
+def _by_item(strata: Sequence[Sequence[Mapping[str, _Moments]]]) -> list[list[_Moments]]:
+    groups: dict[tuple[int, str], list[_Moments]] = {}
+    for place, runs in enumerate(strata):
+        for run in runs:
+            for item, moments in run.items():
+                groups.setdefault((place, item), []).append(moments)
+    return list(groups.values())
+
+
+def _moments(units: Iterable[Unit], *, centre: float | None = None) -> list[_Moments]:
+    """The units that can be paired, around a centre, by default their mean (alpha stays, rounding errors shrink)."""
     paired = [marks for unit in units if len(marks := [mark for mark in unit if mark is not None]) > 1]
-    centre = fmean(mark for marks in paired for mark in marks) if paired else 0.0
+    if centre is None:
+        centre = fmean(mark for marks in paired for mark in marks) if paired else 0.0
     return [_moments_of([mark - centre for mark in marks]) for marks in paired]
 
 

@@ -14,6 +14,7 @@ from scylla.stats.agreement import (
     NO_PAIRS,
     clustered_alpha,
     deviations_from_others,
+    item_alpha,
     krippendorff_alpha,
     pairs_of,
     pearson,
@@ -223,3 +224,20 @@ def test_pairs_use_the_runs_that_both_marked():
 def test_bias_is_the_distance_from_the_others_on_the_same_run():
     units = [(1.0, 0.5, 0.7), (0.5, None, None), (0.2, 0.4, None), (None, 0.1, 0.1)]
     assert deviations_from_others(units, 0) == pytest.approx([0.4, -0.2])
+
+
+@given(tables)
+def test_alpha_over_items_is_that_of_the_item_when_there_is_one(units):
+    alone = item_alpha([[{"i": unit} for unit in units]])
+    assert alone.value == (
+        None if (value := krippendorff_alpha(units).value) is None else pytest.approx(value, abs=1e-6)
+    )
+
+
+def test_items_of_different_difficulty_do_not_look_like_agreement():
+    chance = random.Random(9)
+    runs = [
+        {"easy": [chance.uniform(0.9, 1) for _ in range(2)], "hard": [chance.uniform(0, 0.1) for _ in range(2)]}
+        for _ in range(40)
+    ]
+    assert abs(item_alpha([runs]).value) < 0.35
