@@ -35,7 +35,7 @@ from scylla.e2e.rejudging import (
 )
 from scylla.errors import EXIT_GAPS, EXIT_INTERRUPTED, EXIT_OK, UsageError
 from scylla.judge.prompt import JUDGE_SYSTEM_PROMPT
-from scylla.store.reading import read_experiment
+from scylla.store.reading import DATABASE, read_experiment
 from scylla.store.store import Store
 
 
@@ -82,7 +82,7 @@ async def _rejudge(
     known = None if arguments.fresh else find_rejudging(original.folder, meta)
     calls = calls_to_make(meta, original.ready, () if known is None else read_experiment(known)[1])
     if arguments.dry_run:
-        show_calls(calls, meta, original.records, known, as_json=arguments.json)
+        show_calls(calls, meta, (*original.records, *_rejudged(original.folder)), known, as_json=arguments.json)
         return EXIT_OK
     if machine.login is not None and not arguments.allow_expiry:
         longest_s = len(calls) * Limits().judge_timeout_s / arguments.parallel
@@ -133,6 +133,12 @@ async def _judge(
             say(f"  {case.id}: no criteria were kept, so judges see its rubric alone.")
     plan = plan_rejudging(meta, cases, store.planned())
     return await sit(plan, store, machine, arguments, candidates={}, judge_instructions=instructions)
+
+
+def _rejudged(experiment: Path) -> list[RunRecord]:
+    """The records of all its rejudgings so far."""
+    folders = sorted(path.parent for path in (experiment / REJUDGED).glob(f"*/{DATABASE}"))
+    return [record for folder in folders for record in read_experiment(folder)[1]]
 
 
 def _kept(folder: Path, case_id: str) -> Path | None:

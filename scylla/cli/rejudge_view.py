@@ -64,7 +64,7 @@ def show_calls(
     *,
     as_json: bool,
 ) -> None:
-    """Print the calls by judge with their expected cost; nothing is started."""
+    """Print the calls by judge with their expected cost, from the verdicts of `records`; nothing is started."""
     expected = _expected(calls, records)
     total = add_costs(entry.cost_usd for entry in expected)
     if as_json:
@@ -108,11 +108,14 @@ def _expect(model: str, calls: int, verdicts: Sequence[Verdict]) -> Expected:
     if not verdicts:
         return Expected(model=model, calls=calls, cost_usd=None, basis="no judge has been called yet")
     tokens = sum((entry.spend.tokens for entry in verdicts), Tokens())
-    price_usd = PriceTable.load().cost_usd(model, tokens, 0)
-    if price_usd is None:
+    prices = PriceTable.load()
+    named = [model] if prices.knows(model) else prices.family(model)
+    costs_usd = [cost_usd for name in named if (cost_usd := prices.cost_usd(name, tokens, 0)) is not None]
+    if not costs_usd:
         return Expected(model=model, calls=calls, cost_usd=None, basis="this judge was never called; no known price")
-    basis = f"its price and the tokens of {len(verdicts)} call(s) of other judges"
-    return Expected(model=model, calls=calls, cost_usd=calls * price_usd / len(verdicts), basis=basis)
+    price = "its price" if prices.knows(model) else f"the dearest price of any {model}"
+    basis = f"{price} and the tokens of {len(verdicts)} call(s) of other judges"
+    return Expected(model=model, calls=calls, cost_usd=calls * max(costs_usd) / len(verdicts), basis=basis)
 
 
 def show_changes(
@@ -155,7 +158,8 @@ def _show(before: ExperimentMeta, after: ExperimentMeta, changes: Changes, summa
         if noise.judge_sd is not None:
             say(
                 f"{case.case_id}: one verdict ± {number(noise.judge_sd)}; between runs ± {number(noise.observed_sd)}, "
-                f"of which judging makes ± {number(noise.judge_part_sd)} ({share(noise.judge_share)} of the variance)"
+                f"of which judging makes ± {number(noise.judge_part_sd)}"
+                + ("" if noise.judge_share is None else f" ({share(noise.judge_share)} of the variance)")
             )
         if len(summary.judges.judges) > 1:
             say(f"{case.case_id}: agreement between judges, alpha {alpha_text(case.alpha)}")

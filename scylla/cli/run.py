@@ -236,6 +236,7 @@ async def sit(
                 cost_usd=lambda: gateway.spend.cost_usd,
                 verbose=arguments.verbose,
                 quiet=arguments.quiet,
+                judges_only=store.meta().rejudging is not None,
             )
         )
         if lost := close_lost_steps(store):
