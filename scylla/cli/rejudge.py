@@ -13,8 +13,8 @@ import anyio
 from scylla.cli.credentials import require_lasting
 from scylla.cli.output import command_again, say, stop_on_errors
 from scylla.cli.rejudge_view import calls_to_make, show_calls, show_changes
-from scylla.cli.run import Machine, find_machine, sit
 from scylla.cli.scenarios import kept_scenario
+from scylla.cli.sitting import Machine, find_machine, sit
 from scylla.config.findings import Findings
 from scylla.config.rubric import load_rubric
 from scylla.config.yaml_file import read_text
