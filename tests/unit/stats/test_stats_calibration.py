@@ -60,35 +60,39 @@ def test_each_item_has_its_own_errors_with_its_number_of_marks():
     assert items[0].errors.mae.interval.interval.low == pytest.approx(0.2)
 
 
-def test_cheap_judge_that_is_as_good_is_worth_its_money_and_a_worse_one_is_not():
-    costs = {"cheap": 0.01, "dear": 1.0}
-    alike = sample(60, errors={"cheap": (0.0, 0.1), "dear": (0.0, 0.1)}, costs=costs)
-    calibration = calibrate(judged_meta(*TWO), *alike)
-    costs_of = [entry.cost_per_run_usd for entry in calibration.judges]
-    assert costs_of == [pytest.approx(0.01), pytest.approx(1.0), pytest.approx(1.01)]
-    worse = sample(60, errors={"cheap": (0.3, 0.1), "dear": (0.0, 0.02)}, costs=costs)
-    assert calibrate(judged_meta(*TWO), *worse).recommended == "dear"
-    nearly = sample(60, errors={"cheap": (0.0, 0.1), "dear": (0.0, 0.098)}, costs=costs, models=("cheap", "dear"))
-    best = by_judge(calibrate(judged_meta(*TWO), *nearly))
-    assert best["dear"].errors.mae.interval.interval.low < best["cheap"].errors.mae.value
-    assert "within the interval" in calibration.reason
+COSTS = {"cheap": 0.01, "dear": 1.0}
+
+
+def with_common_errors(runs, *, cheap_extra):
+    """Both judges are off in the same direction on the same run, the cheap one by a little more."""
+    chance = random.Random(2)
+    records, marks = [], []
+    for number in range(1, runs + 1):
+        off = chance.uniform(-0.2, 0.2)
+        worse = off + cheap_extra * (1 if off > 0 else -1)
+        records.append(judged(key(number), TWO, [(0.5 + worse, 0.5 + worse), (0.5 + off, 0.5 + off)], costs=COSTS))
+        marks += human(number, 0.5, 0.5)
+    return records, marks
 
 
 def test_judge_within_the_interval_of_the_best_is_preferred_when_it_is_cheaper():
-    records, marks = [], []
-    chance = random.Random(7)
-    for number in range(1, 41):
-        off = chance.choice((0.0, 0.2))
-        records.append(judged(key(number), TWO, [(0.5 - off - 0.005, 0.5), (0.5 + off, 0.5)], costs={"cheap": 0.01}))
-        marks += human(number, 0.5, 0.5)[:1]
-    of = judged_meta(*TWO)
-    calibration = calibrate(of, records, marks)
+    calibration = calibrate(judged_meta(*TWO), *with_common_errors(40, cheap_extra=0.002))
     entries = by_judge(calibration)
+    assert [entries[judge].cost_per_run_usd for judge in (*TWO, ALL_JUDGES)] == pytest.approx([0.01, 1.0, 1.01])
     assert entries["dear"].errors.mae.value < entries["cheap"].errors.mae.value
-    # Opposite errors cancel in the mean of both judges, which is the best then, and far better than either.
+    assert calibration.recommended == "cheap"
+    assert "within the interval of the best one's (dear:" in calibration.reason
+
+
+def test_cheap_judge_outside_the_interval_of_the_best_is_not_worth_its_money():
+    calibration = calibrate(judged_meta(*TWO), *with_common_errors(40, cheap_extra=0.1))
+    assert calibration.recommended == "dear"
+
+
+def test_judges_whose_errors_cancel_are_best_together():
+    errors = {"cheap": (0.2, 0.05), "dear": (-0.2, 0.05)}
+    calibration = calibrate(judged_meta(*TWO), *sample(40, errors=errors, costs=COSTS))
     assert calibration.recommended == ALL_JUDGES
-    alone = calibrate(of, [judged(r.key, ("cheap",), [(0.5, 0.5)], costs={"cheap": 0.01}) for r in records], marks)
-    assert by_judge(alone)["cheap"].errors.mae.value == 0.0
 
 
 @pytest.mark.parametrize("runs", [1, FEWEST_RUNS - 1])
