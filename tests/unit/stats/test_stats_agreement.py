@@ -6,7 +6,7 @@ from itertools import permutations
 from statistics import fmean
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scylla.stats.agreement import (
@@ -112,6 +112,7 @@ def test_cases_of_different_difficulty_do_not_look_like_agreement():
     assert interval.low < 0 < interval.high
 
 
+@settings(max_examples=30, deadline=None)  # each example draws its runs 2,000 times again
 @given(st.lists(tables, min_size=1, max_size=3))
 def test_clustered_alpha_is_the_mean_of_the_cases_weighted_by_what_is_expected(strata):
     whole = clustered_alpha(strata)
@@ -226,6 +227,7 @@ def test_bias_is_the_distance_from_the_others_on_the_same_run():
     assert deviations_from_others(units, 0) == pytest.approx([0.4, -0.2])
 
 
+@settings(max_examples=30, deadline=None)
 @given(tables)
 def test_alpha_over_items_is_that_of_the_item_when_there_is_one(units):
     alone = item_alpha([[{"i": unit} for unit in units]])
