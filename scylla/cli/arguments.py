@@ -30,6 +30,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_compare_setups(commands)
     _add_report(commands)
+    _add_rejudge(commands)
+    _add_calibrate(commands)
     _add_check(commands)
     _add_tiers(commands)
     _add_cases(commands)
@@ -132,6 +134,64 @@ def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     report = _command(commands, "report", "write the reports of an experiment again and show its result")
     report.add_argument("folder", type=Path, metavar="DIR", help="an experiment folder")
     _add_json(report)
+
+
+def _add_rejudge(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    rejudge = _command(
+        commands, "rejudge", "grade finished runs again (other judges, another rubric) without running agents"
+    )
+    rejudge.add_argument("folder", type=Path, metavar="DIR", help="an experiment folder; nothing in it is overwritten")
+    how = rejudge.add_argument_group("how to judge")
+    how.add_argument(
+        "--judge-model",
+        action="append",
+        metavar="NAME",
+        help="a judge's model; repeat it for more judges (default: the experiment's)",
+    )
+    how.add_argument(
+        "--rubric", action="append", default=[], metavar="[CASE=]FILE", help="a rubric.yaml instead of the case's"
+    )
+    how.add_argument("--prompt", type=Path, metavar="FILE", help="instructions for judges instead of the built-in ones")
+    how.add_argument(
+        "--repeat", type=_count, default=1, metavar="N", help="ask each judge N times, to measure its own noise"
+    )
+    how.add_argument("--parallel", type=_count, default=4, metavar="N", help="judges at once (default: 4)")
+    how.add_argument("--retries", type=_count_or_none, default=2, metavar="N", help="further tries (default: 2)")
+    how.add_argument(
+        "--retry-wait", type=_seconds, default=10.0, metavar="S", help="seconds before the first of them (default: 10)"
+    )
+    how.add_argument(
+        "--offline", action="store_true", help="the built-in offline model; always so for an offline experiment"
+    )
+    how.add_argument(
+        "--scenario", action="append", default=[], metavar="[CASE=]FILE", help="what the offline model plays"
+    )
+    how.add_argument(
+        "--allow-expiry", action="store_true", help="start although the login may end before the judges do"
+    )
+    where = rejudge.add_argument_group("where and what to show")
+    where.add_argument("--work-dir", type=Path, metavar="DIR", help="where judges work (default: below /var/tmp)")
+    where.add_argument("--fresh", action="store_true", help="judge anew although it was done so already")
+    where.add_argument("--dry-run", action="store_true", help="show the calls and what they may cost, and stop")
+    loudness = where.add_mutually_exclusive_group()
+    loudness.add_argument("-v", "--verbose", action="store_true", help="a line for each step")
+    loudness.add_argument("-q", "--quiet", action="store_true", help="only errors and the result")
+    _add_json(where)
+
+
+def _add_calibrate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    calibrate = _command(commands, "calibrate", "compare judges with marks that people gave, and with what they cost")
+    calibrate.add_argument("folder", type=Path, metavar="DIR", help="an experiment folder, or one of its rejudgings")
+    what = calibrate.add_mutually_exclusive_group(required=True)
+    what.add_argument("--human", type=Path, metavar="F.csv", help="marks of people: one row for each run and item")
+    what.add_argument(
+        "--template", type=Path, metavar="F.csv", help="write such a file to fill in: blind rows, in random order"
+    )
+    calibrate.add_argument("--runs", type=_count, metavar="N", help="with --template: at most N runs (default: all)")
+    calibrate.add_argument(
+        "--seed", type=int, default=1, metavar="N", help="with --template: seed of the order (default: 1)"
+    )
+    _add_json(calibrate)
 
 
 def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -30,7 +30,7 @@ class _Active:
 class TerminalProgress:
     """Fills the experiment's progress port. `total` and `done` count planned runs; `verbose` adds a line per step.
 
-    `cost_usd` says what this sitting has cost so far.
+    `cost_usd` says what this sitting has cost so far. `judges_only`: agents were paid for in another experiment.
 
     Use as a context manager around the work. Nothing is drawn when `quiet`.
     """
@@ -42,6 +42,7 @@ class TerminalProgress:
     cost_usd: Callable[[], float | None]
     verbose: bool = False
     quiet: bool = False
+    judges_only: bool = False
     _active: dict[RunKey, _Active] = field(default_factory=dict)
     _started: float = field(default_factory=time.monotonic)
     _done_before: int = 0
@@ -105,7 +106,8 @@ class TerminalProgress:
         self.done += 1
         mark = "passed" if record.score.passed else "failed"
         line = f"[{self.done}/{self.total}] {record.key.label}: {record.score.grade} {record.score.score:.2f} {mark}"
-        cost_usd = add_costs((record.agent_spend.cost_usd, record.judge_spend.cost_usd))
+        agent_cost_usd = 0.0 if self.judges_only else record.agent_spend.cost_usd
+        cost_usd = add_costs((agent_cost_usd, record.judge_spend.cost_usd))
         self._print(f"{line}, {money(cost_usd)}")
 
     def note(self, text: str) -> None:

@@ -53,6 +53,8 @@ def _show(meta: ExperimentMeta, summary: Summary, again: str) -> None:
     )
     for comparison in summary.comparisons:
         say(verdict(comparison))
+    if meta.rejudging is not None:
+        say(f"Runs of {meta.rejudging.experiment}, judged again: what their agents cost was paid there, once.")
     if meta.conditions.offline:
         console.print(OFFLINE_WARNING, style="bold yellow", soft_wrap=True)
     waiting = [run for run in summary.runs if run.state is not State.SCORED]

@@ -11,7 +11,10 @@ from scylla.domain.winner import Winner
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CaseMeta:
-    """A case as it was when the experiment was planned."""
+    """A case as it was when the experiment was planned.
+
+    `prompt` and `criteria` are what judges need to grade again; None in experiments that did not keep them.
+    """
 
     id: str
     name: str
@@ -19,6 +22,8 @@ class CaseMeta:
     language: str
     digest: str
     rubric: Rubric
+    prompt: str | None = None
+    criteria: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,10 +47,24 @@ class SubtestMeta:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Rejudging:
+    """How finished runs of `experiment` (its folder's name) were graded again.
+
+    `repeats` is how often each judge was asked; `instructions_digest` is the hex SHA-256 of the judges' instructions.
+    """
+
+    experiment: str
+    repeats: int
+    cli_version: str
+    instructions_digest: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ExperimentMeta:
     """An experiment without its runs. `created_at` is ISO 8601 UTC; `runs_per_subtest` is the largest ever planned.
 
     `winners` are those that its subtests inherit from, as soon as they are known; they never change afterwards.
+    `rejudging` is None unless its runs come from another experiment; their agents' spending is then that one's.
     """
 
     name: str
@@ -56,6 +75,7 @@ class ExperimentMeta:
     cases: tuple[CaseMeta, ...]
     subtests: tuple[SubtestMeta, ...]
     winners: tuple[Winner, ...] = ()
+    rejudging: Rejudging | None = None
 
     def case(self, case_id: str) -> CaseMeta:
         """The case of that id; KeyError when there is none."""
@@ -78,6 +98,8 @@ def describe(plan: Plan, *, created_at: str) -> ExperimentMeta:
                 language=case.language,
                 digest=case.digest,
                 rubric=case.rubric,
+                prompt=case.prompt,
+                criteria=case.criteria,
             )
             for case in plan.cases
         ),

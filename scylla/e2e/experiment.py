@@ -9,7 +9,7 @@ import anyio
 import anyio.to_thread
 
 from scylla.domain.case import Case
-from scylla.domain.plan import RunKey
+from scylla.domain.plan import Plan, RunKey
 from scylla.domain.record import RunRecord
 from scylla.e2e.judging import missing_judges
 from scylla.e2e.parts import Parts, Progress
@@ -32,6 +32,12 @@ async def prepare_cases(
         progress.note(f"preparing the workspace of {case.id}")
         prepared[case.id] = await prepare(case.source, folder / case.digest[:16], network=network)
     return prepared
+
+
+def cases_at_work(plan: Plan, records: Sequence[RunRecord]) -> tuple[Case, ...]:
+    """The cases of which some run still needs its workspace: one without a result, or whose changes are not graded."""
+    ids = {record.key.case_id for record in records if record.grading is None}
+    return tuple(case for case in plan.cases if case.id in ids)
 
 
 def close_lost_steps(store: Store) -> int:

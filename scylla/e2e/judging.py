@@ -24,7 +24,7 @@ from scylla.e2e.sitting import Sitting
 from scylla.gateway.gateway import Session
 from scylla.judge.evidence import look_up
 from scylla.judge.names import without_names
-from scylla.judge.prompt import JUDGE_SYSTEM_PROMPT, Question, Work, ask_about, ask_again, verdict_schema
+from scylla.judge.prompt import Question, Work, ask_about, ask_again, verdict_schema
 from scylla.judge.verdict import Reading, read_verdict
 from scylla.workspace.slots import Slot
 
@@ -78,7 +78,7 @@ async def prepare_question(record: RunRecord, judge_number: int, model: str, par
     case = parts.plan.case(record.key.case_id)
     question = await anyio.to_thread.run_sync(lambda: ask_about(case, _work(attempt, grading, parts)))
     asked = (
-        judge_number, model, parts.adapter.name, parts.cli.version, JUDGE_SYSTEM_PROMPT,
+        judge_number, model, parts.adapter.name, parts.cli.version, parts.judge_instructions,
         verdict_schema(case.rubric.judge_items), question.prompt,
     )  # fmt: skip
     return Asked(
@@ -185,7 +185,7 @@ async def _run_judge(asked: Asked, prompt_file: Path, slot: Slot, parts: Parts, 
     def request(session: Session) -> CliRequest:
         return replace(
             basic_request(session, slot, prompt_file, model=asked.model, parts=parts),
-            setup=Setup(system_prompt=SystemPrompt.CUSTOM, system_prompt_text=JUDGE_SYSTEM_PROMPT, tools=()),
+            setup=Setup(system_prompt=SystemPrompt.CUSTOM, system_prompt_text=parts.judge_instructions, tools=()),
             answer_schema=verdict_schema(asked.items),
         )
 

@@ -15,6 +15,7 @@ from scylla.domain.scenario import Role
 from scylla.domain.tier import Setup
 from scylla.gateway.gateway import Gateway
 from scylla.gateway.upstream import Upstream
+from scylla.judge.prompt import JUDGE_SYSTEM_PROMPT
 from scylla.store.store import Store
 from scylla.workspace.prepare import Prepared
 from scylla.workspace.slots import Slots
@@ -101,6 +102,7 @@ class Parts:
     progress: Progress
     now: Callable[[], datetime]
     sleep: Callable[[float], Awaitable[None]]
+    judge_instructions: str = JUDGE_SYSTEM_PROMPT
 
     def setup(self, key: RunKey) -> Setup:
         """What the agent of a run gets; KeyError while its winners are not known."""

@@ -68,6 +68,10 @@ class PriceTable:
         """True when the model has a price on the day of the table."""
         return self._find(model, date.fromisoformat(self.dated)) is not None
 
+    def family(self, name: str) -> tuple[str, ...]:
+        """The models of the table with `name` as a word of their id, such as `opus`; for estimates, never for bills."""
+        return tuple(model for model in self._prices if name in model.split("-"))
+
     def cost_usd(self, model: str, tokens: Tokens, web_searches: int, *, on: date | None = None) -> float | None:
         """US dollars at the prices of the day `on` (that of the table when None); None for a model without a price."""
         price = self._find(model, on or date.fromisoformat(self.dated))

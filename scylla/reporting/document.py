@@ -8,6 +8,7 @@ from typing import Any
 from scylla.domain.experiment import ExperimentMeta
 from scylla.domain.record import Verdict
 from scylla.domain.usage import Spend, Tokens
+from scylla.reporting.judges import judges_document
 from scylla.stats.summary import GroupSummary, RunSummary, State, Summary
 
 FORMAT_VERSION = 1
@@ -21,6 +22,7 @@ def report_document(meta: ExperimentMeta, summary: Summary, *, again: str) -> di
         "name": meta.name,
         "created_at": meta.created_at,
         "conditions": asdict(meta.conditions),
+        "rejudging": None if meta.rejudging is None else asdict(meta.rejudging),
         "seed": meta.seed,
         "runs_per_subtest": meta.runs_per_subtest,
         "cases": [{"id": case.id, "name": case.name, "digest": case.digest} for case in meta.cases],
@@ -43,6 +45,7 @@ def report_document(meta: ExperimentMeta, summary: Summary, *, again: str) -> di
         },
         "winners": [{**asdict(winner), "label": winner.label} for winner in meta.winners],
         "comparisons": [{**asdict(entry), "is_shown": entry.is_shown} for entry in summary.comparisons],
+        "judges": judges_document(summary.judges),
         "by_tier": [_group(group) for group in summary.tiers],
         "by_subtest": [_group(group) for group in summary.subtests],
         "runs": [_run(run) for run in summary.runs],

@@ -14,6 +14,8 @@ from scylla.domain.experiment import ExperimentMeta
 from scylla.domain.record import RunRecord
 from scylla.domain.usage import Tokens
 from scylla.reporting.document import report_document
+from scylla.reporting.judge_picture import judge_picture
+from scylla.reporting.judges import alpha_text, error_text, estimate_text
 from scylla.reporting.tables import (
     CRITERIA_COLUMNS,
     JUDGE_COLUMNS,
@@ -41,8 +43,9 @@ def write_reports(
 
     `again` is the command that continues the experiment, empty when it is not known.
     """
+    picture = judge_picture(meta, records, summary.judges)
     texts = {
-        "report.md": markdown_report(meta, summary, again=again),
+        "report.md": markdown_report(meta, summary, again=again, with_picture=picture is not None),
         "report.json": json.dumps(
             report_document(meta, summary, again=again), indent=2, ensure_ascii=False, allow_nan=False
         )
@@ -51,13 +54,23 @@ def write_reports(
         "judges.csv": csv_text(JUDGE_COLUMNS, judge_rows(meta, records)),
         "criteria.csv": csv_text(CRITERIA_COLUMNS, criteria_rows(meta, records)),
     }
+    if picture is not None:
+        texts["judges.svg"] = picture
     for name, text in texts.items():
         write_whole(folder / name, text)
     return tuple(folder / name for name in texts)
 
 
-def markdown_report(meta: ExperimentMeta, summary: Summary, *, again: str) -> str:
-    """The report for people, in Markdown that reads well as plain text too."""
+def markdown_report(meta: ExperimentMeta, summary: Summary, *, again: str, with_picture: bool = False) -> str:
+    """The report for people, in Markdown that reads well as plain text too; `with_picture` shows `judges.svg`."""
+    return rendered(
+        "report.md.j2", meta=meta, summary=summary, again=again, offline_warning=OFFLINE_WARNING,
+        with_picture=with_picture, same_setups=same_setups(summary),
+    )  # fmt: skip
+
+
+def rendered(template: str, **values: object) -> str:
+    """One of the Markdown templates of this room, filled, with its tables aligned."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("scylla.reporting", "."),
         trim_blocks=True,
@@ -65,18 +78,12 @@ def markdown_report(meta: ExperimentMeta, summary: Summary, *, again: str) -> st
         undefined=jinja2.StrictUndefined,
         autoescape=False,  # noqa: S701 - this is Markdown; the `cell` filter escapes what others wrote
     )
-    filters = (cell, usd, number, seconds, share, cost_of_pass, tokens, outcomes, moment, console, verdict)
+    filters = (
+        cell, usd, number, seconds, share, cost_of_pass, tokens, outcomes, moment, console, verdict, alpha_text,
+        estimate_text, error_text,
+    )  # fmt: skip
     environment.filters |= {filter_.__name__: filter_ for filter_ in filters}
-    template = environment.get_template("report.md.j2")
-    return aligned(
-        template.render(
-            meta=meta,
-            summary=summary,
-            again=again,
-            offline_warning=OFFLINE_WARNING,
-            same_setups=same_setups(summary),
-        )
-    )
+    return aligned(environment.get_template(template).render(values))
 
 
 def same_setups(summary: Summary) -> Sequence[Sequence[str]]:

@@ -10,7 +10,7 @@ from statistics import NormalDist, fmean, stdev
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Interval:
-    """A 95 % confidence interval, shares 0..1."""
+    """A 95 % confidence interval, on the scale of what it belongs to."""
 
     low: float
     high: float

@@ -17,6 +17,7 @@ from scylla.domain.score import Score, grade_of
 from scylla.domain.usage import Spend, Tokens, add_costs
 from scylla.stats.comparison import Comparison, compare_setups
 from scylla.stats.formulas import Interval, consistency_of, wilson_interval
+from scylla.stats.judges import JudgesSummary, summarise_judges
 
 
 class State(str, Enum):
@@ -125,6 +126,7 @@ class Summary:
     subtests: tuple[GroupSummary, ...]
     tiers: tuple[GroupSummary, ...]
     totals: Totals
+    judges: JudgesSummary
     comparisons: tuple[Comparison, ...] = ()
 
 
@@ -142,6 +144,7 @@ def summarise(meta: ExperimentMeta, records: Sequence[RunRecord]) -> Summary:
         subtests=subtests,
         tiers=tiers,
         totals=_totals(runs, tiers),
+        judges=summarise_judges(meta, records),
         comparisons=compare_setups(meta, records),
     )
 

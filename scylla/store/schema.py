@@ -64,6 +64,12 @@ OPEN_ATTEMPTS = (
     " JOIN cells ON position = cell WHERE state = 'open' ORDER BY cell, number"
 )
 
+ADOPT_ATTEMPT = (
+    "INSERT OR IGNORE INTO attempts (cell, number, started_at, setup_digest, state, is_result, record)"
+    " VALUES (?, ?, ?, ?, 'ended', 1, ?)"
+)
+ADOPT_GRADING = "INSERT OR IGNORE INTO gradings VALUES (?, ?)"
+
 ADD_GRADING = "INSERT INTO gradings VALUES (?, ?)"
 GRADING = "SELECT record FROM gradings WHERE cell = ?"
 

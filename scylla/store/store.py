@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -65,6 +65,11 @@ class Store:
     @classmethod
     def create(cls, folder: Path, plan: Plan, *, created_at: str) -> Store:
         """A new experiment in a folder that does not exist yet."""
+        return cls.create_from(folder, describe(plan, created_at=created_at), plan.order)
+
+    @classmethod
+    def create_from(cls, folder: Path, meta: ExperimentMeta, order: Sequence[RunKey]) -> Store:
+        """A new experiment in a folder that does not exist yet, from its description."""
         try:
             folder.mkdir(parents=True)
         except OSError as error:
@@ -72,12 +77,11 @@ class Store:
                 f"the experiment folder {folder} cannot be made: {error.strerror}", fix="choose another --results-dir"
             ) from error
         store = cls(folder, FolderLock(folder))
-        meta = describe(plan, created_at=created_at)
         with store._transaction() as connection:
             for statement in filter(str.strip, schema.CREATE.split(";\n")):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {schema.SCHEMA_VERSION}")
-            store._write_plan(meta, plan)
+            store._write_plan(meta, order)
         store._write_plan_file()
         return store
 
@@ -121,7 +125,23 @@ class Store:
             winners=tuple({winner.tier: winner for winner in (*asked.winners, *known.winners)}.values()),
         )
         with self._transaction():
-            self._write_plan(merged, plan)
+            self._write_plan(merged, plan.order)
+        self._write_plan_file()
+
+    def adopt(self, meta: ExperimentMeta, records: Sequence[RunRecord]) -> None:
+        """Add runs of another experiment: the result of each and its grading, no verdicts; known ones stay as they are.
+
+        `meta` describes the experiment with these runs in it.
+        """
+        with self._transaction() as connection:
+            self._write_plan(meta, [record.key for record in records])
+            for record in records:
+                attempt, cell = record.result, self._cell(record.key)[0]
+                assert attempt is not None
+                text = encode(replace(attempt, workspace=None))
+                place = (cell, attempt.number, attempt.started_at, attempt.setup_digest)
+                connection.execute(schema.ADOPT_ATTEMPT, (*place, text))
+                connection.execute(schema.ADOPT_GRADING, (cell, encode(record.grading)))
         self._write_plan_file()
 
     def save_winners(self, winners: tuple[Winner, ...]) -> None:
@@ -265,9 +285,9 @@ class Store:
             raise KeyError(key)
         return found
 
-    def _write_plan(self, meta: ExperimentMeta, plan: Plan) -> None:
+    def _write_plan(self, meta: ExperimentMeta, order: Sequence[RunKey]) -> None:
         self._connection.execute(schema.SET_META, ("experiment", encode(meta)))
-        for key in plan.order:
+        for key in order:
             self._connection.execute(schema.ADD_CELL, (key.case_id, key.tier, key.subtest, key.run_number))
 
     def _write_plan_file(self) -> None:

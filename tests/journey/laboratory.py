@@ -100,6 +100,18 @@ class Lab:
             text=True,
         )
 
+    def scylla(self, *words) -> subprocess.Popen:
+        """Any command, in the same environment."""
+        env = {"PATH": os.environ["PATH"], "HOME": str(self.root / "home"), "SCYLLA_CLAUDE": str(self.claude)}
+        return subprocess.Popen(
+            [sys.executable, "-m", "scylla", *map(str, words)],
+            cwd=self.root / "here",
+            env=env | {"PYTHONPATH": str(ROOT)} | self.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
     def run(self, *arguments, live=False, timeout_s=90) -> Run:
         return self.finish(self.start(*arguments, live=live), timeout_s=timeout_s)
 
