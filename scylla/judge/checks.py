@@ -44,7 +44,9 @@ def decide(
 
 def state_words(item: Item, mark: ItemMark) -> str:
     """How a check came out, and how it did on the untouched workspace where that is known: `holds (failed before)`."""
-    if mark.points is None or not 0.0 < mark.points < item.points:
+    if mark.points is None:
+        return "does not apply"
+    if not 0.0 < mark.points < item.points:
         now = "holds" if mark.points else "fails"
     else:
         now = f"holds for {mark.points / item.points:.0%}"

@@ -100,7 +100,7 @@ def test_a_missing_program_leaves_the_run_unscored_until_it_is_there(tmp_path):
     assert [record.score.score for record in lab.records()] == [0.75] * lab.runs
     assert [record.ungraded_reason for record in lab.records()] == [""] * lab.runs
     assert lab.reasons() == [""] * lab.runs
-    assert (lab.script.paid["agent"], lab.script.paid["judge"]) == (lab.runs, lab.runs)
+    assert (lab.script.paid["agent"], lab.script.paid["judge"]) == (lab.runs, 1), "identical work is judged once"
 
 
 def test_the_baseline_is_known_and_found_out_once(tmp_path):

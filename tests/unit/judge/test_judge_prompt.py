@@ -42,9 +42,7 @@ def test_items_that_a_check_decides_are_no_items_of_the_judge():
     assert set(json.loads(verdict_schema(RUBRIC.judge_items))["properties"]["items"]["properties"]) == {"style", "docs"}
 
 
-@pytest.mark.parametrize(
-    ("points", "words"), [(None, "does not apply"), (0.5, "holds in part (0.5 of 2 points)"), (0.0, "fails")]
-)
+@pytest.mark.parametrize(("points", "words"), [(None, "does not apply"), (0.5, "holds for 25%"), (0.0, "fails")])
 def test_findings_in_words(points, words):
     ours, _ = parse(ask_about(CASE, Work(patch="", checks=[replace(FAILED, points=points)])).prompt)
     assert ours["Automatic checks"].strip() == f"- {words}: It runs"

@@ -4,7 +4,7 @@ import math
 import random
 
 import pytest
-from judge_samples import judged, judged_meta
+from verdict_samples import judged, judged_meta
 from stats_samples import key
 
 from scylla.domain.human import HumanMark

@@ -5,7 +5,7 @@ import random
 from dataclasses import replace
 
 import pytest
-from judge_samples import RUBRIC, judged, judged_meta
+from verdict_samples import RUBRIC, judged, judged_meta
 from stats_samples import gap, key
 
 from scylla.domain.score import ItemMark

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from judge_samples import RUBRIC, judged, judged_meta
+from verdict_samples import RUBRIC, judged, judged_meta
 from stats_samples import gap, key
 
 from scylla.domain.rubric import Category, Item, Scoring
