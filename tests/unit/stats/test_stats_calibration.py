@@ -4,8 +4,8 @@ import math
 import random
 
 import pytest
-from verdict_samples import judged, judged_meta
 from stats_samples import key
+from verdict_samples import judged, judged_meta
 
 from scylla.domain.human import HumanMark
 from scylla.stats.calibration import ALL_JUDGES, FEWEST_RUNS, calibrate

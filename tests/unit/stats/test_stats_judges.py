@@ -5,8 +5,8 @@ import random
 from dataclasses import replace
 
 import pytest
-from verdict_samples import RUBRIC, judged, judged_meta
 from stats_samples import gap, key
+from verdict_samples import RUBRIC, judged, judged_meta
 
 from scylla.domain.score import ItemMark
 from scylla.stats.agreement import ALL_EQUAL, krippendorff_alpha

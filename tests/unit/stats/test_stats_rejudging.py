@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from verdict_samples import RUBRIC, judged, judged_meta
 from stats_samples import gap, key
+from verdict_samples import RUBRIC, judged, judged_meta
 
 from scylla.domain.rubric import Category, Item, Scoring
 from scylla.stats.rejudging import compare_judging
