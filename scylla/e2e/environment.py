@@ -38,7 +38,6 @@ def check_environment(*, search_path: str, home: Path, temp: Path, tools: Path, 
         "CHECK_TOOLS": str(tools),
         "PYTHONPATH": str(tools),
         "PYTHONNOUSERSITE": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONPYCACHEPREFIX": str(folder / "compiled"),
         # The options in a configuration file of the workspace could leave tests out or load anything.
         "PYTEST_ADDOPTS": "-o addopts= -p no:cacheprovider",

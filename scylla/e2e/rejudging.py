@@ -44,7 +44,13 @@ def describe_rejudging(meta: ExperimentMeta, experiment: Path, wanted: Wanted, *
     return replace(
         meta,
         created_at=created_at,
-        conditions=replace(meta.conditions, judge_models=wanted.judge_models * wanted.repeats, offline=wanted.offline),
+        conditions=replace(
+            meta.conditions,
+            judge_models=wanted.judge_models * wanted.repeats,
+            offline=wanted.offline,
+            # Who asks several times wants to know how a judge varies: a reused verdict would hide it.
+            reuse_verdicts=meta.conditions.reuse_verdicts and wanted.repeats == 1,
+        ),
         cases=tuple(replace(case, rubric=wanted.rubrics.get(case.id, case.rubric)) for case in meta.cases),
         rejudging=Rejudging(
             experiment=experiment.resolve().name,
