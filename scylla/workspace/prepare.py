@@ -66,8 +66,9 @@ async def _described(project: Path, commit: str) -> Prepared:
 
 def _sets_up_agents(path: str) -> bool:
     """True for what the agent CLI reads of a project by itself, in any of its folders."""
-    *folders, name = path.split("/")
-    return ".claude" in folders or name in _CONFIGURATION or path == ".mcp.json"
+    parts = path.split("/")
+    # The last part too: a repository may have a link of that name.
+    return ".claude" in parts or parts[-1] in _CONFIGURATION or path == ".mcp.json"
 
 
 async def _made_earlier(folder: Path) -> Prepared | None:

@@ -94,3 +94,13 @@ def test_what_one_call_has_given_out_no_other_call_replaces(origin, tmp_path):
 
     anyio.run(all_at_once)
     assert set(given_out) == {(tmp_path / "made" / "project" / "file.txt").stat().st_ino}
+
+
+@pytest.mark.parametrize("path", [".claude", "sub/.claude"])
+def test_link_named_like_the_folder_of_agent_configuration_is_configuration(origin, tmp_path, path):
+    (origin / path).parent.mkdir(exist_ok=True)
+    (origin / path).symlink_to(".agents")
+    git(origin, "add", ".")
+    git(origin, "commit", "-qm", "Link")
+    source = Source(kind=SourceKind.FOLDER, location=str(origin), commit=git(origin, "rev-parse", "HEAD"))
+    assert make(source, tmp_path / "made").configuration == (path,)
