@@ -58,14 +58,16 @@ async def _load(text: str, findings: Findings) -> tuple[str, Setup]:
     with tempfile.TemporaryDirectory(prefix="setup-") as name:
         folder = Path(name)
         tree = await try_git("rev-parse", "--verify", "--quiet", _tree_of(text), cwd=Path.cwd())
-        if tree.exit_code != 0:
+        named = tree.stdout.decode().strip()
+        kind = await try_git("cat-file", "-t", named, cwd=Path.cwd())
+        if tree.exit_code != 0 or kind.stdout.strip() not in (b"tree", b"commit"):
             raise UsageError(
                 f"{text} is neither a folder nor a git ref of one here",
                 fix=f"name a folder, a ref (HEAD~3), a ref with a folder (main:agent-setup), or '{NOTHING}'",
             )
-        await _check_out(tree.stdout.decode().strip(), folder)
+        await _check_out(named, folder)
         # A ref means something else tomorrow; the tree does not.
-        exact = f"{text} ({tree.stdout.decode()[:8]})"
+        exact = f"{text} ({named[:8]})"
         return exact, load_setup_folder(folder / "files", findings, name=text)
 
 

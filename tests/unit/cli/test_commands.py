@@ -129,6 +129,16 @@ def test_work_folder_that_cannot_be_used(tmp_path):
     assert "--work-dir" in done.stderr
 
 
+def test_a_file_of_a_git_ref_is_no_set_up(tmp_path):
+    git = ("git", "-c", "user.name=x", "-c", "user.email=x@localhost")
+    (tmp_path / "CLAUDE.md").write_text("Be brief.\n")
+    for words in (("init", "-q"), ("add", "."), ("commit", "-qm", "one")):
+        subprocess.run([*git, *words], cwd=tmp_path, check=True)
+    done = scylla("compare-setups", "HEAD:CLAUDE.md", "none", "--tiers-dir", CASES, "--offline", cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert "HEAD:CLAUDE.md is neither a folder nor a git ref of one" in done.stderr
+
+
 def test_reader_that_goes_away_is_no_crash(tmp_path):
     command = f"{sys.executable} -m scylla tiers T0 --json | head -c 1"
     env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
