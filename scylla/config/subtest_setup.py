@@ -94,6 +94,9 @@ class _Building:
         if setup.main_agent is not None and setup.main_agent not in setup.agents:
             reason = f"{quoted(setup.main_agent)} is none of the sub-agents that the subtest gives"
             self._error("main_agent", reason, "Name it under 'agents' too")
+        if setup.main_agent is not None and setup.system_prompt in (SystemPrompt.CUSTOM, SystemPrompt.NONE):
+            reason = "a main agent has its own system prompt; the CLI would use only one of the two"
+            self._error("system_prompt", reason, "Write 'system_prompt: appended', or leave out one of them")
         for given, tool in _REACHED_THROUGH.items():
             if getattr(setup, given) and setup.tools is not None and tool not in setup.tools:
                 reason = f"{given} are given, but the tool {tool}, through which they are reached, is left out"

@@ -131,7 +131,18 @@ def merged(setups: list[Setup]) -> Setup:
     whole = Setup()
     for setup in setups:
         whole = _with(whole, setup)
-    return with_reachable(whole)
+    return _led(with_reachable(whole))
+
+
+def _led(setup: Setup) -> Setup:
+    """The set-up, where a main agent leads, with a system prompt that leaves the agent its own instructions.
+
+    The CLI takes a system prompt in place of them; a text is therefore added to them, and they replace an empty one.
+    """
+    if setup.main_agent is None or setup.system_prompt in (SystemPrompt.DEFAULT, SystemPrompt.APPENDED):
+        return setup
+    added = setup.system_prompt is SystemPrompt.CUSTOM
+    return replace(setup, system_prompt=SystemPrompt.APPENDED if added else SystemPrompt.DEFAULT)
 
 
 def with_reachable(setup: Setup) -> Setup:

@@ -230,6 +230,12 @@ def test_an_entry_for_each_of_something(tmp_path):
         ('{id: "00", name: A, agents: {names: [nitter]}}', "agents.names[0]", "no sub-agent 'nitter'"),
         ('{id: "00", name: A, main_agent: knitter}', "main_agent", "none of the sub-agents"),
         ('{id: "00", name: A, agents: {names: [knitter]}, tools: [files]}', "tools", "the tool Agent"),
+        (
+            '{id: "00", name: A, agents: {names: [knitter]}, main_agent: knitter, system_prompt: custom, '
+            "system_prompt_text: Hi}",
+            "system_prompt",
+            "only one of the two",
+        ),
         ('{id: "00", name: A, skills: {names: [knit]}, tools: [files]}', "tools", "the tool Skill"),
         ('{id: "00", name: A, tools: [fils]}', "tools[0]", "no set of tools or tool 'fils'"),
         ('{id: "00", name: A, mcp_servers: [wol]}', "mcp_servers[0]", "no server 'wol'"),

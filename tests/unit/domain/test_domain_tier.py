@@ -68,6 +68,13 @@ def test_system_prompts_main_agents_and_teams():
     assert merged([appended, Setup(system_prompt=SystemPrompt.NONE)]).system_prompt_text == ""
 
 
+def test_a_main_agent_keeps_its_own_instructions():
+    led = Setup(main_agent="x")
+    custom = merged([Setup(system_prompt=SystemPrompt.CUSTOM, system_prompt_text="A"), led])
+    assert (custom.system_prompt, custom.system_prompt_text) == (SystemPrompt.APPENDED, "A")
+    assert merged([Setup(system_prompt=SystemPrompt.NONE), led]) == led, "the CLI sends the same for both"
+
+
 def test_a_subtest_that_inherits_needs_all_its_winners():
     heir = Subtest(tier="T5", id="11", name="", description="", setup=Setup(overlay=(FILE,)), inherits=("T0", "T1"))
     with pytest.raises(KeyError):
