@@ -10,6 +10,8 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import yaml
+
 from scylla.config.findings import Findings, quoted
 from scylla.config.library import AGENTS_FOLDER, SKILL_FILE, SKILLS_FOLDER, files_below, front_matter, read_file
 from scylla.config.yaml_file import read_text
@@ -65,11 +67,32 @@ def _files(folder: Path, findings: Findings) -> Iterator[OverlayFile]:
 
 
 def _skill_names(overlay: tuple[OverlayFile, ...]) -> Iterator[str]:
-    """The names of the skills; the CLI takes that of the folder."""
+    """The names of the skills that the CLI's first event lists; it takes that of the folder.
+
+    It offers others to the model too, but does not list those without a description or for the model alone.
+    """
     for file in overlay:
         parts = file.path.removeprefix(f"{SKILLS_FOLDER}/").split("/")
-        if file.path.startswith(f"{SKILLS_FOLDER}/") and len(parts) == 2 and parts[1] == SKILL_FILE:
+        is_skill = file.path.startswith(f"{SKILLS_FOLDER}/") and len(parts) == 2 and parts[1] == SKILL_FILE
+        if is_skill and _is_listed(_head(file.content)):
             yield parts[0]
+
+
+def _is_listed(head: Mapping[str, object]) -> bool:
+    return bool(head.get("description") or head.get("when_to_use")) and head.get("user-invocable") is not False
+
+
+def _head(content: bytes) -> Mapping[str, object]:
+    """What the block between two lines `---` says; nothing where there is none."""
+    lines = content.decode(errors="replace").splitlines()
+    end = next((number for number, line in enumerate(lines[1:], 1) if line.rstrip() == "---"), None)
+    if end is None or lines[0].rstrip() != "---":
+        return {}
+    try:
+        found = yaml.safe_load("\n".join(lines[1:end]))
+    except yaml.YAMLError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _agent_names(overlay: tuple[OverlayFile, ...], folder: Path, findings: Findings) -> Iterator[str]:

@@ -86,3 +86,23 @@ def test_links_are_not_followed(tmp_path):
 def test_an_empty_folder_and_one_that_is_not_there(tmp_path):
     assert "nothing that an agent could be given" in load(tmp_path)[1][0].reason
     assert "no such folder" in load(tmp_path / "gone")[1][0].reason
+
+
+@pytest.mark.parametrize(
+    ("text", "is_listed"),
+    [
+        (SKILL, True),
+        ("---\nname: hi\ndescription: x\ndisable-model-invocation: true\n---\nx\n", True),
+        ("---\nname: hi\ndescription: x\nuser-invocable: false\n---\nx\n", False),
+        ("---\nname: hi\n---\nx\n", False),
+        ("Say hi.\n", False),
+        ("---\n: [\n---\n", False),
+        ("", False),
+    ],
+)
+def test_a_skill_that_the_cli_does_not_list_is_not_missed(tmp_path, text, is_listed):
+    (tmp_path / "skills" / "hi").mkdir(parents=True)
+    (tmp_path / "skills" / "hi" / "SKILL.md").write_text(text)
+    setup, problems = load(tmp_path)
+    assert problems == ()
+    assert (setup.skills, setup.file_paths) == (("hi",) if is_listed else (), (".claude/skills/hi/SKILL.md",))
