@@ -9,7 +9,7 @@ from pathlib import Path
 from scylla.cli.output import command_again
 from scylla.cli.selection import Selection
 from scylla.domain.experiment import ExperimentMeta
-from scylla.domain.plan import Plan
+from scylla.domain.plan import Plan, is_meant_for
 from scylla.domain.tier import Setup
 from scylla.domain.winner import Winner
 from scylla.errors import UsageError
@@ -57,6 +57,13 @@ def require_parents(plan: Plan, experiment: Path | None, argv: Sequence[str]) ->
             f"{shown} take the winner of {', '.join(lacking)}, which are not planned",
             fix=f"plan them too:\n    {command_again(with_tiers(argv, tiers))}\n"
             "    or take the winners of an earlier experiment: --winners-from DIR",
+        )
+    meant = {tier for tier in known if any(is_meant_for(case, tier) for case in plan.cases)}
+    meant |= {winner.tier for winner in plan.winners}
+    if never := [tier for tier in plan.inherited_tiers if tier not in meant]:
+        raise UsageError(
+            f"winners of {', '.join(never)} are to be taken, but no case of the plan is meant for that",
+            fix="name the tiers under 'tiers' in test.yaml, or choose other subtests",
         )
 
 

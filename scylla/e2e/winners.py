@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from scylla.domain.record import RunRecord
 from scylla.domain.winner import Winner
 from scylla.e2e.parts import Parts
 from scylla.stats.winners import pick_winner, unscored_runs
@@ -18,7 +21,7 @@ def settle_winners(parts: Parts) -> str:
     known = {winner.tier: winner for winner in meta.winners}
     missing = [tier for tier in wanted if tier not in known]
     if missing:
-        records = parts.store.records()
+        records = _deciding(parts)
         if waiting := unscored_runs(missing, records):
             return f"{waiting} run(s) of {', '.join(missing)} have no score, so that no winner can be named"
         picked = [pick_winner(tier, meta, records) for tier in missing]
@@ -32,6 +35,16 @@ def settle_winners(parts: Parts) -> str:
         )
         parts.progress.note(f"{subtest.label} takes {', '.join(known[tier].label for tier in subtest.inherits)}")
     return ""
+
+
+def _deciding(parts: Parts) -> Sequence[RunRecord]:
+    """The runs of the plan; of tiers that it leaves out, those that the experiment has already.
+
+    Others (more runs, more subtests) may have been asked for earlier and never be carried out.
+    """
+    planned = frozenset(parts.plan.order)
+    tiers = {key.tier for key in planned}
+    return [record for record in parts.store.records() if record.key in planned or record.key.tier not in tiers]
 
 
 def _has_changed(winner: Winner, parts: Parts) -> bool:

@@ -223,3 +223,13 @@ def test_nothing_is_dropped_and_nothing_doubled(disturbances, failures, judge_fa
         heirs = [record.result for record in records if record.key.tier == "T5"]
         inherited = merged([plan.subtests[int(winner.subtest)].setup, Setup(agent_teams=True)])
         assert {attempt.setup_digest for attempt in heirs} == {inherited.digest}
+
+
+def test_runs_that_are_asked_for_no_more_decide_nothing(tmp_path):
+    """A sitting of two runs is killed; the next one wants one run each, and the winner is picked by these."""
+    case, script = make_case(tmp_path), Script([], [])
+    one_sitting(tmp_path, plan_for(case, 2), script, Interrupter(1, "kill"), parallel=1)
+    plan = plan_for(case, 1)
+    one_sitting(tmp_path, plan, script, Interrupter(0, "never"), parallel=1)
+    with Store.open(tmp_path / "experiment") as store:
+        assert {record.key for record in store.records() if record.score is not None} == set(plan.order)
