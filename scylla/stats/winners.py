@@ -55,7 +55,7 @@ def pick_winner(tier: str, meta: ExperimentMeta, records: Sequence[RunRecord]) -
 
 def _best(runs: Mapping[str, Sequence[_Run]]) -> str:
     top = max(_median_score(of) for of in runs.values())
-    near = {label: of for label, of in runs.items() if top - _median_score(of) < MARGIN}
+    near = {label: of for label, of in runs.items() if round(top - _median_score(of), 9) < MARGIN}
     return min(
         near,
         key=lambda label: (_mean_tokens(near[label]), -_median_score(near[label]), -_mean_score(near[label]), label),

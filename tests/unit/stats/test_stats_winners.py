@@ -89,3 +89,8 @@ def test_a_tier_that_is_not_complete_has_no_winner_yet():
     assert unscored_runs(["T1"], records) == 0
     with pytest.raises(ValueError, match="T2"):
         pick_winner("T2", meta(), records)
+
+
+@pytest.mark.parametrize(("high", "low"), [(0.85, 0.8), (0.9, 0.85), (0.65, 0.6)])
+def test_exactly_the_margin_apart_is_not_the_same(high, low):
+    assert winner(s00=([low] * 3, 1), s01=([high] * 3, 999)).label == "T0/01"
