@@ -28,6 +28,9 @@ PROJECT = Path(scylla.__file__).resolve().parents[1]
 
 INSTALL_SERVERS = "run scripts/install_mcp_servers.sh .tools/mcp"
 
+_READ_ABOVE = ("CLAUDE.md", ".claude/CLAUDE.md", ".claude/rules")
+"""What the agent CLI reads of all folders above the one it works in; seen on the wire."""
+
 _FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 _VERSION = re.compile(rb"\d+\.\d+\.\d+")
 _PROBE_TIMEOUT_S = 60.0
@@ -155,4 +158,11 @@ def work_folder(chosen: Path | None) -> Path:
         ) from error
     if owner != os.getuid():
         raise MachineError(f"the working folder {folder} belongs to another user", fix="choose one with --work-dir")
-    return folder.resolve()
+    resolved = folder.resolve()
+    for place in (resolved, *resolved.parents):
+        if (read := next((place / name for name in _READ_ABOVE if (place / name).exists()), None)) is not None:
+            raise MachineError(
+                f"every agent that works in {folder} would be given {read}",
+                fix="remove it, or choose a folder that does not lie below it with --work-dir",
+            )
+    return resolved

@@ -129,6 +129,25 @@ def test_work_folder_that_cannot_be_used(tmp_path):
     assert "--work-dir" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["CLAUDE.md", ".claude/CLAUDE.md", ".claude/rules/mine.md"])
+def test_work_folder_below_instructions_that_every_agent_would_be_given(tmp_path, name):
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_text("Be brief.\n")
+    done = scylla("run", "--tiers-dir", CASES, "--offline", "--work-dir", tmp_path / "deep" / "w", cwd=tmp_path)
+    assert done.returncode == 3
+    assert "would be given" in done.stderr
+
+
+def test_winners_of_a_tier_that_no_case_is_meant_for_are_refused_before_anything_is_paid(tmp_path):
+    shutil.copytree(CASES / "test-001", tmp_path / "case")
+    file = tmp_path / "case" / "test.yaml"
+    file.write_text(file.read_text().replace("tiers: [T0, T1, T2, T3, T4, T5, T6]", "tiers: [T0, T5]"))
+    words = ("--tiers-dir", tmp_path / "case", "--subtests", "T0/01", "T1/01", "T5/11", "--offline")
+    done = scylla("run", *words, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert "winners of T1 are to be taken, but no case" in done.stderr
+
+
 def test_a_file_of_a_git_ref_is_no_set_up(tmp_path):
     git = ("git", "-c", "user.name=x", "-c", "user.email=x@localhost")
     (tmp_path / "CLAUDE.md").write_text("Be brief.\n")
