@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from scylla.adapters.claude_setup import setup_arguments, setup_environment, undelivered
+from scylla.adapters.claude_setup import setup_arguments, setup_environment, setup_files, undelivered
 from scylla.adapters.cli import Adapter, CliRequest, CliResult
 from scylla.domain.outcome import Outcome
 from scylla.domain.process import Command, Finished, ProviderAnswer
@@ -41,7 +41,13 @@ def command(request: CliRequest) -> Command:
         argv.append("--disable-slash-commands")
     if "--setting-sources" in flags:
         argv += ["--setting-sources", "project"]
-    return Command(argv=tuple(argv), cwd=request.workspace, env=_environment(request), stdin=request.prompt_file)
+    return Command(
+        argv=tuple(argv),
+        cwd=request.workspace,
+        env=_environment(request),
+        stdin=request.prompt_file,
+        files=setup_files(request),
+    )
 
 
 def read_result(

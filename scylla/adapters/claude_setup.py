@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from scylla.adapters.cli import CliRequest
 from scylla.domain.record import CliReport
@@ -30,10 +31,20 @@ def setup_arguments(request: CliRequest) -> list[str]:
     if setup.tools is not None:
         argv += ["--tools", ",".join(setup.tools)]
     if setup.mcp_servers:
-        argv += ["--mcp-config", _mcp_config(setup.mcp_servers, request)]
+        argv += ["--mcp-config", str(_mcp_file(request))]
     for plugin in setup.plugins:
         argv += ["--plugin-dir", f"{request.plugins}/{plugin.name}"]
     return argv
+
+
+def setup_files(request: CliRequest) -> tuple[tuple[Path, str], ...]:
+    """What the command line refers to. Servers can hold logins, which every process could read in an argument."""
+    servers = request.setup.mcp_servers
+    return ((_mcp_file(request), _mcp_config(servers, request)),) if servers else ()
+
+
+def _mcp_file(request: CliRequest) -> Path:
+    return request.home / "servers.json"
 
 
 def setup_environment(setup: Setup) -> Mapping[str, str]:

@@ -23,6 +23,7 @@ from scylla.cli.console import open_console, plain
 from scylla.cli.credentials import find_login
 from scylla.cli.machine import (
     INSTALL_SERVERS,
+    MANAGED,
     PROJECT,
     find_binary,
     missing_servers,
@@ -35,7 +36,6 @@ from scylla.config.tiers import load_tier
 from scylla.errors import EXIT_MACHINE, EXIT_OK, ScyllaError
 from scylla.gateway.prices import PriceTable
 
-MANAGED = (Path("/etc/claude-code/managed-settings.json"), Path("/etc/claude-code/CLAUDE.md"))
 LEAST_FREE_BYTES = 2 * 2**30
 
 _STYLES = {"ok": "green", "note": "yellow", "missing": "bold red"}

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from scylla.cli.output import command_again
+from scylla.cli.output import command_again, say
 from scylla.cli.selection import Selection
 from scylla.domain.experiment import ExperimentMeta
-from scylla.domain.plan import Plan, is_meant_for
+from scylla.domain.plan import Conditions, Plan, is_meant_for
 from scylla.domain.tier import Setup
 from scylla.domain.winner import Winner
 from scylla.errors import UsageError
@@ -17,10 +17,11 @@ from scylla.stats.winners import pick_winner, unscored_runs
 from scylla.store.reading import read_experiment, read_experiment_meta
 
 
-def earlier_winners(folder: Path | None, selection: Selection) -> tuple[Winner, ...]:
+def earlier_winners(folder: Path | None, selection: Selection, conditions: Conditions) -> tuple[Winner, ...]:
     """The winners of the tiers that the selection inherits from, in the experiment of `folder`; none without one.
 
-    UsageError when a tier has runs without a score there, or when the set-up that won is defined differently now.
+    Those it has recorded come first. UsageError when a tier has runs without a score there, when the set-up that won is
+    defined differently now, or when a real model and the offline model would be mixed; other differences are said.
     """
     tiers = sorted({tier for subtest in selection.subtests for tier in subtest.inherits})
     if folder is None:
@@ -30,17 +31,42 @@ def earlier_winners(folder: Path | None, selection: Selection) -> tuple[Winner, 
             "--winners-from means nothing here: no subtest that was chosen takes winners", fix="leave it out"
         )
     meta, records = read_experiment(folder)
-    has = {record.key.tier for record in records}
+    _require_alike(meta.conditions, conditions, folder)
+    recorded = {winner.tier: winner for winner in meta.winners}
+    has = set(recorded) | {record.key.tier for record in records}
     if lacking := [tier for tier in tiers if tier not in has]:
         raise UsageError(f"{folder} has no runs of {', '.join(lacking)}", fix="name an experiment that has them")
-    if waiting := unscored_runs(tiers, records):
+    open_tiers = [tier for tier in tiers if tier not in recorded]
+    if waiting := unscored_runs(open_tiers, records):
         raise UsageError(
-            f"{waiting} run(s) of {', '.join(tiers)} in {folder} have no score, so that no winner can be named",
+            f"{waiting} run(s) of {', '.join(open_tiers)} in {folder} have no score, so that no winner can be named",
             fix="complete that experiment first",
         )
-    winners = [replace(pick_winner(tier, meta, records), taken_from=folder.resolve().name) for tier in tiers]
+    picked = [recorded.get(tier) or pick_winner(tier, meta, records) for tier in tiers]
+    winners = [replace(winner, taken_from=winner.taken_from or folder.resolve().name) for winner in picked]
     _require_same(winners, selection.candidates, folder)
     return tuple(winners)
+
+
+def _require_alike(had: Conditions, now: Conditions, folder: Path) -> None:
+    if had.offline != now.offline:
+        words = {True: "the offline model", False: "a real model"}
+        raise UsageError(
+            f"{folder} was run with {words[had.offline]}, this would be run with {words[now.offline]}",
+            fix="take winners from an experiment of the same kind",
+        )
+    pairs = {
+        "agent": (had.agent, now.agent),
+        "model": (had.model, now.model),
+        "cases": (_case_ids(had), _case_ids(now)),
+    }
+    for name, (before, after) in pairs.items():
+        if before != after:
+            say(f"Mind that the winners of {folder} were picked with another {name}: {before}, now {after}")
+
+
+def _case_ids(conditions: Conditions) -> str:
+    return ", ".join(case_id for case_id, _ in conditions.case_digests)
 
 
 def require_parents(plan: Plan, experiment: Path | None, argv: Sequence[str]) -> None:

@@ -31,6 +31,9 @@ INSTALL_SERVERS = "run scripts/install_mcp_servers.sh .tools/mcp"
 _READ_ABOVE = ("CLAUDE.md", ".claude/CLAUDE.md", ".claude/rules")
 """What the agent CLI reads of all folders above the one it works in; seen on the wire."""
 
+MANAGED = (Path("/etc/claude-code/managed-settings.json"), Path("/etc/claude-code/CLAUDE.md"))
+"""What an administrator gives to every session of the agent CLI on this machine."""
+
 _FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 _VERSION = re.compile(rb"\d+\.\d+\.\d+")
 _PROBE_TIMEOUT_S = 60.0

@@ -34,21 +34,31 @@ class Design:
     forecast: Forecast | None
 
 
-def show_plan(plan: Plan, results_dir: Path, *, experiment: Path | None, as_json: bool) -> None:
-    """Print the plan: cells, order, an estimate where there is history, and smaller designs.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class View:
+    """What the plan is looked at with. `experiment` is the folder that would be continued, None for a new one.
 
-    `experiment` is the folder of the one that would be continued.
+    `parallel` agents work at once. `chosen`: subtests or set-ups are named one by one.
     """
-    past, experiments = _history(plan, results_dir)
-    done = _scored(experiment)
+
+    results_dir: Path
+    experiment: Path | None
+    parallel: int
+    chosen: bool
+
+
+def show_plan(plan: Plan, view: View, *, as_json: bool) -> None:
+    """Print the plan: cells, order, an estimate where there is history, and smaller designs."""
+    past, experiments = _history(plan, view.results_dir)
+    done = _scored(view.experiment)
     left = [key for key in plan.order if key not in done]
     expected = forecast(left, past)
-    designs = _smaller(plan, past)
+    designs = _smaller(plan, past, chosen=view.chosen)
     if as_json:
         print_json(_document(plan, len(left), expected, experiments, designs))
         return
     open_console(sys.stdout).print(_table(plan))
-    for line in _sentences(plan, len(left), expected, experiments):
+    for line in _sentences(plan, view, len(left), expected, experiments):
         say(line)
     if designs:
         open_console(sys.stderr).print(_designs_table(designs))
@@ -75,7 +85,7 @@ def _table(plan: Plan) -> Table:
     return table
 
 
-def _sentences(plan: Plan, left: int, expected: Forecast | None, experiments: int) -> Sequence[str]:
+def _sentences(plan: Plan, view: View, left: int, expected: Forecast | None, experiments: int) -> Sequence[str]:
     per_case = len(plan.order) / len(plan.cases)
     lines = [
         f"{len(plan.subtests)} subtests × {plan.runs_per_subtest} runs = {per_case:,.0f} runs per case; "
@@ -89,13 +99,17 @@ def _sentences(plan: Plan, left: int, expected: Forecast | None, experiments: in
         lines.append(f"{len(plan.order) - left:,} of them are scored already; {left:,} are left.")
     if expected is None:
         lines.append("Expected cost and time: unknown. There is no scored run with this agent, model and mode yet.")
-        lines.append("A first idea for little money: the same command with --runs 1 --max-subtests 1.")
+        few = [*(["--runs 1"] if plan.runs_per_subtest > 1 else []), *([] if view.chosen else ["--max-subtests 1"])]
+        if few:
+            lines.append(f"A first idea for little money: the same command with {' '.join(few)}.")
         return lines
     kind = " (offline: computed, nothing is paid)" if plan.conditions.offline else ""
     cost = (
         "unknown, since a model has no known price" if expected.cost_usd is None else _amount(expected.cost_usd, money)
     )
     lines.append(f"Expected cost of the {left:,} runs: {cost}{kind}; agents' time: {_amount(expected.agent_s, span)}.")
+    hours = span(expected.agent_s.expected / view.parallel)
+    lines.append(f"With {view.parallel} agents at once that is a wait of {hours} or more; judges work beside them.")
     lines.append(
         f"From {expected.past_runs} scored run(s) of {experiments} experiment(s); {expected.like_runs:,} of the "
         f"{left:,} runs have a history of their own subtest, the others are taken to be like their tier or case."
@@ -115,7 +129,7 @@ def _amount(amount: Amount, shown: Callable[[float | None], str]) -> str:
     return f"{text} (95 %: {shown(amount.low)} to {shown(amount.high)})"
 
 
-def _smaller(plan: Plan, past: Sequence[PastRun]) -> Sequence[Design]:
+def _smaller(plan: Plan, past: Sequence[PastRun], *, chosen: bool) -> Sequence[Design]:
     """Designs with fewer runs, fewer subtests or without the tiers that inherit; those that are really smaller."""
     first = [
         subtest
@@ -125,7 +139,7 @@ def _smaller(plan: Plan, past: Sequence[PastRun]) -> Sequence[Design]:
     wanted: list[tuple[str, Sequence[Subtest], int]] = [
         (f"--runs {runs}", plan.subtests, runs) for runs in reversed(_FEW_RUNS) if runs < plan.runs_per_subtest
     ]
-    if len(first) < len(plan.subtests):
+    if len(first) < len(plan.subtests) and not chosen:
         wanted.append((f"--max-subtests {_FEW_SUBTESTS}", first, plan.runs_per_subtest))
         if plan.runs_per_subtest > _FEW_RUNS[-1]:
             wanted.append((f"--max-subtests {_FEW_SUBTESTS} --runs {_FEW_RUNS[-1]}", first, _FEW_RUNS[-1]))

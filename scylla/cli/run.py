@@ -13,17 +13,19 @@ from scylla.cli.credentials import require_lasting
 from scylla.cli.lineage import earlier_winners, require_parents
 from scylla.cli.machine import (
     INSTALL_SERVERS,
+    MANAGED,
     missing_servers,
     require_programs,
     search_path,
 )
 from scylla.cli.output import command_again, say
-from scylla.cli.plan_view import show_plan
+from scylla.cli.plan_view import View, show_plan
 from scylla.cli.results import show_results
 from scylla.cli.scenarios import keep_scenarios
 from scylla.cli.selection import Selection, select
 from scylla.cli.sitting import Machine, find_machine, sit
 from scylla.domain.plan import Conditions, Plan, RunKey, make_plan
+from scylla.domain.tier import OWN_TIER
 from scylla.errors import EXIT_GAPS, EXIT_INTERRUPTED, EXIT_OK, MachineError
 from scylla.gateway.prices import PriceTable
 from scylla.store.matching import Match, find_matching
@@ -46,7 +48,10 @@ async def run_selection(arguments: argparse.Namespace, selection: Selection) -> 
     lacking = missing_servers(setups, machine.servers, search_path(os.environ))
     if arguments.dry_run:
         continued = None if arguments.fresh else match.folder
-        show_plan(plan, arguments.results_dir, experiment=continued, as_json=arguments.json)
+        # Where single subtests or set-ups are named, fewer of them is not a matter of an option.
+        chosen = bool(arguments.subtests) or any(subtest.tier == OWN_TIER for subtest in plan.subtests)
+        view = View(results_dir=arguments.results_dir, experiment=continued, parallel=arguments.parallel, chosen=chosen)
+        show_plan(plan, view, as_json=arguments.json)
         if lacking:
             say(f"Before it can be run: {INSTALL_SERVERS} ({', '.join(lacking)} are missing).")
         return EXIT_OK
@@ -56,6 +61,8 @@ async def run_selection(arguments: argparse.Namespace, selection: Selection) -> 
             f"MCP servers are not installed: {', '.join(f'{name} ({program})' for name, program in lacking.items())}",
             fix=f"{INSTALL_SERVERS}; or leave their subtests out with --subtests",
         )
+    if found := [path for path in MANAGED if path.exists()]:
+        say(f"Mind that {', '.join(map(str, found))} of this machine reach every agent, beside its set-up.")
     if machine.login is not None and not arguments.allow_expiry:
         require_lasting(machine.login, _now() + _longest(plan, match, arguments))
     with _open_store(plan, match, arguments) as store:
@@ -72,25 +79,25 @@ async def run_selection(arguments: argparse.Namespace, selection: Selection) -> 
 
 
 def _plan(arguments: argparse.Namespace, selection: Selection, machine: Machine) -> Plan:
-    model = arguments.model or machine.adapter.default_model
     cases = selection.cases
+    conditions = Conditions(
+        agent=machine.adapter.name,
+        agent_version=machine.cli.version,
+        model=arguments.model or machine.adapter.default_model,
+        judge_models=tuple(arguments.judge_model or [machine.adapter.default_model]),
+        offline=machine.login is None,
+        timeout_s=arguments.timeout,
+        reuse_verdicts=not arguments.no_reuse_verdicts,
+        case_digests=tuple(sorted((case.id, case.digest) for case in cases)),
+    )
     return make_plan(
         name=(cases[0].id if len(cases) == 1 else f"{len(cases)}-cases") + selection.kind,
-        conditions=Conditions(
-            agent=machine.adapter.name,
-            agent_version=machine.cli.version,
-            model=model,
-            judge_models=tuple(arguments.judge_model or [machine.adapter.default_model]),
-            offline=machine.login is None,
-            timeout_s=arguments.timeout,
-            reuse_verdicts=not arguments.no_reuse_verdicts,
-            case_digests=tuple(sorted((case.id, case.digest) for case in cases)),
-        ),
+        conditions=conditions,
         cases=cases,
         subtests=selection.subtests,
         runs_per_subtest=arguments.runs,
         seed=arguments.seed,
-        winners=earlier_winners(arguments.winners_from, selection),
+        winners=earlier_winners(arguments.winners_from, selection, conditions),
     )
 
 

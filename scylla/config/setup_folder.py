@@ -100,7 +100,8 @@ def _agent_names(overlay: tuple[OverlayFile, ...], folder: Path, findings: Findi
         if file.path.startswith(f"{AGENTS_FOLDER}/") and file.path.endswith(".md"):
             source = folder / file.path
             source = source if source.is_file() else folder / file.path.removeprefix(".claude/")
-            if name := front_matter(source, findings).get("name"):
+            text = read_text(source, findings, fix="Create it")
+            if text is not None and text.startswith("---") and (name := front_matter(source, findings).get("name")):
                 yield str(name)
 
 

@@ -21,6 +21,11 @@ class RunKey:
     run_number: int
 
     @property
+    def subtest_label(self) -> str:
+        """`<tier>/<subtest>`, the way people name a subtest."""
+        return f"{self.tier}/{self.subtest}"
+
+    @property
     def label(self) -> str:
         """`<case>/<tier>/<subtest>/run_<nn>`: also its folder inside an experiment."""
         return f"{self.case_id}/{self.tier}/{self.subtest}/run_{self.run_number:02d}"

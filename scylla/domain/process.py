@@ -11,7 +11,8 @@ from pathlib import Path
 class Command:
     """What to start. `env` is the whole environment; `stdin` a file that is read (nothing when None).
 
-    `held` are descriptors (locks) that stay open as long as anything of the process's tree may still live.
+    `held` are descriptors (locks) that stay open as long as anything of the process's tree may still live. `files` are
+    written before the start, readable by this user alone: what must not be seen in an argument.
     """
 
     argv: tuple[str, ...]
@@ -19,6 +20,7 @@ class Command:
     env: Mapping[str, str]
     stdin: Path | None = None
     held: tuple[int, ...] = ()
+    files: tuple[tuple[Path, str], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,7 +11,6 @@ from scylla.adapters.cli import CliRequest
 from scylla.domain.outcome import Outcome
 from scylla.domain.plan import RunKey
 from scylla.domain.record import Attempt
-from scylla.domain.tier import Setup
 from scylla.e2e.changes import keep_changes
 from scylla.e2e.parts import Parts
 from scylla.e2e.session import Ended, basic_request, run_session
@@ -90,14 +89,15 @@ async def _run_agent(key: RunKey, number: int, slot: Slot, parts: Parts, sitting
         parts=parts,
         sitting=sitting,
     )
-    return _if_delivered(ended, setup, parts)
+    return _if_delivered(ended, key, parts, sitting)
 
 
-def _if_delivered(ended: Ended, setup: Setup, parts: Parts) -> Ended:
+def _if_delivered(ended: Ended, key: RunKey, parts: Parts, sitting: Sitting) -> Ended:
     """An agent that worked without a part of its set-up has measured something else: no result."""
-    faults = parts.adapter.undelivered(setup, ended.result.report)
+    faults = parts.adapter.undelivered(parts.setup(key), ended.result.report)
     if not faults or not ended.result.outcome.is_result:
         return ended
+    sitting.undelivered.add(key.subtest_label)
     detail = f"The set-up did not reach the agent: {', '.join(faults)}."
     return replace(ended, result=replace(ended.result, outcome=Outcome.SANDBOX_FAILED, detail=detail))
 

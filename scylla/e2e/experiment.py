@@ -70,9 +70,9 @@ async def carry_out_all(parts: Parts, sitting: Sitting) -> None:
     """
     sitting.known.learn_all(parts.store.records())
     heirs = {subtest.label for subtest in parts.plan.subtests if subtest.inherits}
-    first = [key for key in parts.plan.order if _label(key) not in heirs]
+    first = [key for key in parts.plan.order if key.subtest_label not in heirs]
     await _carry_out(first, parts, sitting)
-    rest = [key for key in parts.plan.order if _label(key) in heirs]
+    rest = [key for key in parts.plan.order if key.subtest_label in heirs]
     if not rest or sitting.is_over:
         return
     if reason := settle_winners(parts):
@@ -84,16 +84,12 @@ async def carry_out_all(parts: Parts, sitting: Sitting) -> None:
 async def _carry_out(order: Sequence[RunKey], parts: Parts, sitting: Sitting) -> None:
     async with anyio.create_task_group() as runs:
         for key in order:
-            if is_complete(parts.store.record(key), parts):
+            if is_complete(parts.store.record(key), parts) or key.subtest_label in sitting.undelivered:
                 continue
             await sitting.unless_interrupted(lambda key=key: sitting.agents.acquire_on_behalf_of(key))  # type: ignore[misc]
             if sitting.is_over:
                 break
             runs.start_soon(carry_out, key, parts, sitting)
-
-
-def _label(key: RunKey) -> str:
-    return f"{key.tier}/{key.subtest}"
 
 
 def is_complete(record: RunRecord, parts: Parts) -> bool:

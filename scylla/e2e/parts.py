@@ -106,4 +106,4 @@ class Parts:
 
     def setup(self, key: RunKey) -> Setup:
         """What the agent of a run gets; KeyError while its winners are not known."""
-        return self.setups[f"{key.tier}/{key.subtest}"]
+        return self.setups[key.subtest_label]

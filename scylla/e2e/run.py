@@ -36,6 +36,8 @@ async def _make_result(key: RunKey, parts: Parts, sitting: Sitting) -> None:
             sitting.stopped = tried.attempt.detail
         if not tried.attempt.outcome.is_worth_retrying or tries == parts.limits.attempts:
             return
+        if key.subtest_label in sitting.undelivered:
+            return
         await sitting.pause(key, parts, tries=tries, reason=tried.attempt.detail, retry_after_s=tried.retry_after_s)
 
 

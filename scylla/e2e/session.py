@@ -78,6 +78,9 @@ async def run_session(
     started = time.monotonic()
     async with parts.gateway.open_session(upstream, folder) as session:
         command = replace(parts.adapter.command(make_request(session)), held=held)
+        for path, text in command.files:
+            path.touch(mode=0o600)
+            path.write_text(text, encoding="utf-8")
         finished = await sitting.unless_interrupted(
             lambda: run(command, stdout=stdout, stderr=stderr, timeout_s=timeout_s)
         )

@@ -19,6 +19,8 @@ T = TypeVar("T")
 class Sitting:
     """Room for agents and judges, and whether to go on.
 
+    `undelivered` are the labels of subtests whose set-up did not reach an agent: trying again would only be paid again.
+
     `interrupt` is set once the person wants to stop: what runs is stopped and recorded. `stopped` holds the reason once
     no further run may start (a login that is refused concerns all of them); what runs goes on.
     `baselines` holds a lock for each case whose baseline has been asked for.
@@ -28,6 +30,7 @@ class Sitting:
     judges: anyio.CapacityLimiter
     interrupt: anyio.Event = field(default_factory=anyio.Event)
     stopped: str = ""
+    undelivered: set[str] = field(default_factory=set)
     known: KnownVerdicts = field(default_factory=KnownVerdicts)
     baselines: dict[str, anyio.Lock] = field(default_factory=dict)
 

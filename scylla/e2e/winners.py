@@ -27,14 +27,29 @@ def settle_winners(parts: Parts) -> str:
         picked = [pick_winner(tier, meta, records) for tier in missing]
         parts.store.save_winners((*meta.winners, *picked))
         known |= {winner.tier: winner for winner in picked}
+    for winner in known.values():
+        candidates = sum(subtest.tier == winner.tier for subtest in parts.plan.subtests)
+        if not winner.taken_from and candidates > winner.candidates:
+            parts.progress.warning(
+                f"{winner.label} won {winner.tier} when {winner.candidates} subtests were compared; there are "
+                f"{candidates} now. It stays, so that all runs of a subtest get the same; --fresh picks anew"
+            )
     if changed := [winner.label for winner in known.values() if _has_changed(winner, parts)]:
         return f"the definition of {', '.join(changed)} is not the one that won"
     for subtest in heirs:
         parts.setups[subtest.label] = subtest.resolved(
             {tier: parts.candidates[known[tier].label] for tier in subtest.inherits}
         )
+        _warn_of_twins(subtest.label, parts)
         parts.progress.note(f"{subtest.label} takes {', '.join(known[tier].label for tier in subtest.inherits)}")
     return ""
+
+
+def _warn_of_twins(label: str, parts: Parts) -> None:
+    setup = parts.setups[label]
+    twins = [other for other, given in parts.setups.items() if other != label and given.digest == setup.digest]
+    if twins:
+        parts.progress.warning(f"{label} gives an agent exactly what {', '.join(twins)} gives it")
 
 
 def _deciding(parts: Parts) -> Sequence[RunRecord]:

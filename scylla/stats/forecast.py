@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from statistics import NormalDist, fmean, variance
 
 from scylla.domain.plan import RunKey
+from scylla.stats.formulas import student_t
 
 _FEWEST = 2
 _Z = NormalDist().inv_cdf(0.975)
@@ -63,7 +64,8 @@ def forecast(keys: Sequence[RunKey], past: Sequence[PastRun]) -> Forecast | None
 
     Each planned run is expected to be like the past runs of its case and subtest; where there are fewer than two of
     these, like those of its case and tier, of its case, or like all. The range of a sum of N runs of a group with m
-    past ones, standard deviation s, is that of a new sum: s² (N + N²/m), added up over independent groups.
+    past ones, standard deviation s, is that of a new sum: s² (N + N²/m), added up over independent groups, with
+    Student's t for the smallest. Source: W. Q. Meeker, G. J. Hahn, L. A. Escobar, Statistical Intervals (2017), ch. 4.
     """
     if not past:
         return None
@@ -102,7 +104,8 @@ def _amount(planned: Mapping[tuple[str, ...], int], values: Mapping[tuple[str, .
     expected = math.fsum(count * fmean(values[level]) for level, count in planned.items())
     if any(len(values[level]) < _FEWEST for level in planned):
         return Amount(expected=expected, low=None, high=None)
-    spread = _Z * math.sqrt(
+    degrees = min(len(values[level]) for level in planned) - 1
+    spread = student_t(0.95, degrees) * math.sqrt(
         math.fsum(variance(values[level]) * (n + n * n / len(values[level])) for level, n in planned.items())
     )
     return Amount(expected=expected, low=max(0.0, expected - spread), high=expected + spread)

@@ -20,6 +20,7 @@ LARGEST_FILE_BYTES = 50 * 2**20
 
 _PART_BYTES = 2**20
 
+_WORKTREES = b".claude/worktrees"
 _CACHES = frozenset(
     {
         "__pycache__", "node_modules", ".venv", ".pytest_cache", ".ruff_cache", ".mypy_cache", ".hypothesis", ".tox",
@@ -214,6 +215,12 @@ def _walk(workspace: Path) -> _Found:
 
     for parent, folders, names in os.walk(root, onerror=unreadable):
         folders[:] = sorted(name for name in folders if name != b".git")
+        if os.path.relpath(parent, root) == _WORKTREES:
+            # Whole copies of the repository: what counts is what came back from them.
+            found.notes += [
+                f"{_shown(_WORKTREES + b'/' + name)}: left out, a worktree of the agent" for name in folders
+            ]
+            folders[:] = []
         links = [name for name in folders if os.path.islink(os.path.join(parent, name))]  # noqa: PTH114, PTH118
         for name in sorted((*names, *links)):
             if name != b".git":

@@ -218,7 +218,10 @@ def test_what_a_set_up_gives_is_on_the_command_line():
     assert argv[argv.index("--agent") + 1] == "lead"
     assert argv[argv.index("--tools") + 1] == "Read,Agent"
     assert argv[argv.index("--plugin-dir") + 1] == "/w/home/plugins/advice"
-    assert json.loads(argv[argv.index("--mcp-config") + 1]) == {
+    assert argv[argv.index("--mcp-config") + 1] == "/w/home/servers.json"
+    ((path, text),) = given.files
+    assert path == Path("/w/home/servers.json")
+    assert json.loads(text) == {
         "mcpServers": {
             "x": {
                 "alwaysLoad": True, "command": "/s/x", "args": ["/w/project", "--home=/w/home"], "env": {"T": "/w/tmp"}

@@ -60,9 +60,8 @@ def test_both_layouts_give_the_same_and_leave_private_files_alone(tmp_path, pref
         ("settings.json", '{"apiKeyHelper": "echo key"}', "metered"),
         (".claude/settings.json", "{", "no JSON"),
         (".claude/settings.json", "[]", "must be an object"),
-        (".mcp.json", "{}", "mcpServers" and "is missing or no object"),
+        (".mcp.json", "{}", "is missing or no object"),
         (".mcp.json", '{"mcpServers": {"x": {}}}', "neither a command nor a url"),
-        ("agents/a.md", "no front matter", "does not begin"),
         ("agents/a.md", "---\nname: a\n---\n", "'description' is missing"),
         ("agents/a.md", "---\nname: [\n---\n", "no YAML"),
     ],
@@ -106,3 +105,10 @@ def test_a_skill_that_the_cli_does_not_list_is_not_missed(tmp_path, text, is_lis
     setup, problems = load(tmp_path)
     assert problems == ()
     assert (setup.skills, setup.file_paths) == (("hi",) if is_listed else (), (".claude/skills/hi/SKILL.md",))
+
+
+def test_a_note_beside_agents_is_no_agent(tmp_path):
+    (tmp_path / "agents").mkdir()
+    (tmp_path / "agents" / "README.md").write_text("Notes on our agents.\n")
+    setup, problems = load(tmp_path)
+    assert (setup.agents, problems) == ((), ())

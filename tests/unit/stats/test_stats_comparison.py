@@ -7,7 +7,8 @@ from stats_samples import meta, scored, spend
 
 from scylla.domain.experiment import SubtestMeta
 from scylla.domain.plan import RunKey
-from scylla.stats.comparison import FEWEST_RUNS, compare_setups
+from scylla.stats.comparison import FEWEST_RUNS, _interval, compare_setups
+from scylla.stats.formulas import student_t
 
 
 def compare(*scores, cost=(1.0, 1.0, 1.0), cases=("a",)):
@@ -74,6 +75,31 @@ def test_more_set_ups_raise_the_bar():
 def test_each_case_counts_once_and_costs_may_be_unknown():
     (found,) = compare([0.2] * 5, [0.6] * 5, cases=("a", "b"))
     assert (found.cases, found.runs, found.difference) == (2, 10, pytest.approx(0.4))
+
+
+def test_the_interval_is_that_of_welch():
+    """Against the textbook figures: means 2 and 3, variances 1 and 4, five runs each, 5.88 degrees of freedom."""
+    (found,) = compare([1.0, 1.0, 2.0, 3.0, 3.0], [1.0, 1.0, 3.0, 5.0, 5.0])
+    assert found.difference == pytest.approx(1.0)
+    assert found.interval.high - 1.0 == pytest.approx(2.459 * (1 / 5 + 4 / 5) ** 0.5, rel=2e-3)
+
+
+def test_the_interval_holds_the_truth_in_about_95_of_100_cases():
+    chance = random.Random(11)
+    held = 0
+    for _ in range(300):
+        scores = [([chance.gauss(0, 1) for _ in range(5)], [chance.gauss(0.5, 2) for _ in range(5)])]
+        found = _interval(scores)
+        held += found.low <= 0.5 <= found.high
+    assert 0.92 < held / 300 < 0.98
+
+
+@pytest.mark.parametrize(
+    ("degrees", "expected"),
+    [(1, 12.706), (2, 4.3027), (3, 3.1824), (4, 2.7764), (5, 2.5706), (10, 2.2281), (30, 2.0423)],
+)
+def test_students_t_is_that_of_the_tables(degrees, expected):
+    assert student_t(0.95, degrees) == pytest.approx(expected, rel=5e-3)
 
 
 @pytest.mark.parametrize("seed", range(5))

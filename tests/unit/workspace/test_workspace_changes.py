@@ -509,3 +509,13 @@ def make_edit(target: Path, deed: str, content: bytes) -> None:
         os.symlink(b"to/" + content.replace(b"\0", b""), target)
     elif deed == "write" and not target.is_symlink():
         target.write_bytes(content)
+
+
+def test_worktrees_that_an_agent_made_are_no_part_of_its_work(bench):
+    tree = bench.work / ".claude" / "worktrees" / "feature"
+    tree.mkdir(parents=True)
+    (tree / "copy.txt").write_text("a whole copy of the repository\n")
+    (bench.work / ".claude" / "kept.txt").write_text("x\n")
+    changes = bench.changes()
+    assert changes.files == (".claude/kept.txt",)
+    assert any(".claude/worktrees/feature" in note and "worktree" in note for note in changes.notes)
