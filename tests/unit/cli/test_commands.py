@@ -16,10 +16,10 @@ from scylla.errors import MachineError
 
 
 def test_check_of_a_good_case(tmp_path):
-    done = scylla("check", CASES, cwd=tmp_path)
+    done = scylla("check", CASES / "test-001", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, "")
     assert "1 usable case(s); 0 error(s)" in done.stderr
-    document = json.loads(scylla("check", CASES, "--json", cwd=tmp_path).stdout)
+    document = json.loads(scylla("check", CASES / "test-001", "--json", cwd=tmp_path).stdout)
     assert document == {"cases": ["test-001"], "subtests": 0, "errors": 0, "problems": []}
 
 
@@ -74,7 +74,7 @@ def test_tiers_and_cases_are_listed(tmp_path):
     assert "T0/02" in shown
     assert "small, verified steps" in shown, "the text the agent gets"
     assert scylla("tiers", "T9", cwd=tmp_path).returncode == 2
-    (case,) = json.loads(scylla("cases", CASES, "--json", cwd=tmp_path).stdout)
+    (case,) = json.loads(scylla("cases", CASES / "test-001", "--json", cwd=tmp_path).stdout)
     assert (case["id"], case["items"], case["checks"]) == ("test-001", 17, 15)
 
 

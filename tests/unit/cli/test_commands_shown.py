@@ -120,7 +120,7 @@ def test_check_takes_a_folder_of_tiers_and_the_folder_of_one(tmp_path, tiers):
         assert done.returncode == 0, done.stderr
         assert one_document(done) == {"cases": [], "subtests": 1, "errors": 0, "problems": []}
     (tiers / "t0" / "tier.yaml").write_text(TIER.format(name=HOSTILE).replace("custom", "costum"))
-    done = scylla("check", tiers / "t0", CASES, "--json", cwd=tmp_path)
+    done = scylla("check", tiers / "t0", CASES / "test-001", "--json", cwd=tmp_path)
     document = one_document(done)
     assert (done.returncode, document["cases"]) == (2, ["test-001"])
     assert any("custom" in problem["fix"] + problem["reason"] for problem in document["problems"])
