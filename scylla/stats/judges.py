@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 from scylla.domain.experiment import CaseMeta, ExperimentMeta
@@ -24,6 +24,7 @@ from scylla.stats.bootstrap import Estimate, mean_over_strata
 from scylla.stats.noise import Noise, pooled_variance, split_noise
 from scylla.stats.verdicts import (
     JudgedRun,
+    asked,
     item_share,
     judge_models,
     judged_runs,
@@ -118,7 +119,11 @@ class JudgesSummary:
 
 
 def summarise_judges(meta: ExperimentMeta, records: Sequence[RunRecord]) -> JudgesSummary:
-    """The numbers of all judge calls; cases that leave nothing to judges are left out."""
+    """The numbers of all judge calls; cases that leave nothing to judges are left out.
+
+    A verdict that was reused for identical work counts once: repeated, it would make judges look surer than they are.
+    """
+    records = [replace(record, verdicts=asked(record.verdicts)) for record in records]
     models = judge_models(meta, records)
     judged = [(case, judged_runs(case.id, models, records)) for case in meta.cases if case.rubric.judge_items]
     units = [_units(case, runs) for case, runs in judged]
@@ -157,16 +162,16 @@ def _whole_scores(case: CaseMeta, run: JudgedRun) -> list[list[float]]:
 
 
 def _item(case_id: str, item: Item, runs: Sequence[JudgedRun]) -> ItemAgreement:
-    asked = [run for run in runs if sum(map(bool, run.verdicts)) > 1]
-    units = [run.unit(lambda verdict: item_share(item, verdict)) for run in asked]
+    compared = [run for run in runs if sum(map(bool, run.verdicts)) > 1]
+    units = [run.unit(lambda verdict: item_share(item, verdict)) for run in compared]
     given = [[mark for mark in unit if mark is not None] for unit in units]
     marked = [marks for marks in given if len(marks) > 1]
-    judges = [sum(map(bool, run.verdicts)) for run in asked]
+    judges = [sum(map(bool, run.verdicts)) for run in compared]
     return ItemAgreement(
         case_id=case_id,
         item_id=item.id,
         text=item.text,
-        runs=len(asked),
+        runs=len(compared),
         alpha=krippendorff_alpha(units),
         spread=fmean(max(marks) - min(marks) for marks in marked) if marked else None,
         difference=fmean(_mean_difference(marks) for marks in marked) if marked else None,

@@ -26,6 +26,11 @@ class JudgedRun:
         return tuple(_mean(value_of(verdict) for verdict in repeats) for repeats in self.verdicts)
 
 
+def asked(verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
+    """Those for which a judge was asked, without those reused from another call."""
+    return tuple(verdict for verdict in verdicts if verdict.reused_from is None)
+
+
 def judge_models(meta: ExperimentMeta, records: Sequence[RunRecord]) -> tuple[str, ...]:
     """Every judge model once, in the order in which they were asked for."""
     given = (verdict.model for record in records for verdict in record.verdicts)

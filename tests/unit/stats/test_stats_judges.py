@@ -8,6 +8,7 @@ import pytest
 from stats_samples import gap, key
 from verdict_samples import RUBRIC, judged, judged_meta
 
+from scylla.domain.record import JudgeCall
 from scylla.domain.score import ItemMark
 from scylla.stats.agreement import ALL_EQUAL, krippendorff_alpha
 from scylla.stats.judges import summarise_judges
@@ -148,3 +149,16 @@ def test_run_with_marks_of_one_judge_counts_only_where_one_is_enough():
     assert run.unit(lambda verdict: verdict.marks[0].points) == (1.0, None)
     assert run.checks[0] == ItemMark(item_id="checked", points=1.0, reason="")
     assert summarise_judges(judged_meta(*TWO), records).cases[0].items[0].runs == 0
+
+
+def test_a_verdict_that_was_reused_counts_once():
+    """The same two verdicts handed on to nine runs of identical work are no nine proofs of agreement."""
+    first = judged(key(1), ("a", "b"), [(1.0, 1.0), (1.0, 1.0)])
+    source = JudgeCall(key=first.key, judge_number=1, call=1)
+    copies = [
+        replace(first, key=key(n), verdicts=tuple(replace(v, key=key(n), reused_from=source) for v in first.verdicts))
+        for n in range(2, 11)
+    ]
+    other = judged(key(11), ("a", "b"), [(0.0, 0.0), (0.5, 0.0)])
+    described = judged_meta("a", "b")
+    assert summarise_judges(described, [first, *copies, other]) == summarise_judges(described, [first, other])
