@@ -23,8 +23,8 @@ from scylla.workspace.graded import Recipe, clear_place, make_graded
 from scylla.workspace.removal import remove_tree
 from scylla.workspace.trees import fingerprint
 
-_GRACE_S = 1.0
-_SHELL = "/bin/sh"
+GRACE_S = 1.0
+SHELL = "/bin/sh"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,7 +50,7 @@ async def run_checks(
     for who, program in missing_programs(case, parts.search_path):
         return Checked(problem=f"{who} needs {program}, which is not on the PATH")
     recipe = Recipe(pinned=pinned, overlay=overlay, protect=case.protect, hidden=case.hidden)
-    bench = _Bench(workspace=workspace, recipe=recipe, root=parts.scratch / secrets.token_hex(8))
+    bench = Bench(workspace=workspace, recipe=recipe, root=parts.scratch / secrets.token_hex(8))
     marks = []
     try:
         for item in case.rubric.check_items:
@@ -67,7 +67,7 @@ async def run_checks(
     return Checked(marks=tuple(marks), notes=bench.notes)
 
 
-class _Bench:
+class Bench:
     """A graded copy of a final workspace, with a home, a folder for temporary files and the tools for checks."""
 
     def __init__(self, *, workspace: Path, recipe: Recipe, root: Path) -> None:
@@ -102,15 +102,15 @@ class _Bench:
             shutil.copyfile(tool, self.root / "tools" / tool.name)
 
 
-async def _run_check(item: Item, check: Check, bench: _Bench, folder: Path, parts: Parts) -> ItemMark | str:
+async def _run_check(item: Item, check: Check, bench: Bench, folder: Path, parts: Parts) -> ItemMark | str:
     """The mark, or in words why this machine cannot give one."""
     await anyio.Path(folder).mkdir(parents=True, exist_ok=True)
     if check.report is not None:
         clear_place(check.report.file, bench.project)
     env = bench.environment(parts.search_path)
-    command = Command(argv=(_SHELL, "-c", check.run), cwd=bench.project, env=env)
+    command = Command(argv=(SHELL, "-c", check.run), cwd=bench.project, env=env)
     stdout, stderr = folder / "stdout.txt", folder / "stderr.txt"
-    finished = await run(command, stdout=stdout, stderr=stderr, timeout_s=check.timeout_s, grace_s=_GRACE_S)
+    finished = await run(command, stdout=stdout, stderr=stderr, timeout_s=check.timeout_s, grace_s=GRACE_S)
     problem = _environment_problem(item, check, finished, parts.search_path)
     if problem:
         return problem
@@ -122,21 +122,21 @@ async def _run_check(item: Item, check: Check, bench: _Bench, folder: Path, part
         check,
         exit_code=finished.exit_code,
         timed_out=finished.timed_out,
-        stdout=_start_of(stdout),
-        stderr=_start_of(stderr),
+        stdout=start_of(stdout),
+        stderr=start_of(stderr),
         folder=bench.project,
     )
 
 
 def _environment_problem(item: Item, check: Check, finished: Finished, search_path: str) -> str:
-    if finished.error.startswith(f"{_SHELL}:"):
+    if finished.error.startswith(f"{SHELL}:"):
         return f"check {item.id} cannot be started: {finished.error}"
     if finished.exit_code in (126, 127) and (word := unknown_first_word(check.run, search_path)):
         return f"check {item.id} needs {word}, which is not on the PATH"
     return ""
 
 
-def _start_of(path: Path) -> bytes:
+def start_of(path: Path) -> bytes:
     """What is compared of an output; no more than that is kept on the disk."""
     with path.open("r+b") as file:
         start = file.read(OUTPUT_LIMIT_BYTES)

@@ -21,7 +21,7 @@ from scylla.workspace.trees import copy_tree
 _READY = "commit"
 _CONFIGURATION = frozenset({"CLAUDE.md", "CLAUDE.local.md"})
 # Fetching from a local path starts a second git, which does not see our configuration.
-_SAFE_UPLOAD = "--upload-pack=git -c safe.directory=* upload-pack"
+SAFE_UPLOAD = "--upload-pack=git -c safe.directory=* upload-pack"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,7 +96,7 @@ async def _build(source: Source, building: Path, network: Mapping[str, str]) -> 
         return await _history(building, project)
     except GitError as error:
         raise UsageError(
-            _without_password(f"the source {source.location} cannot be prepared: {error}"),
+            without_password(f"the source {source.location} cannot be prepared: {error}"),
             fix="check the source and the hash in test.yaml; try `git clone` on it",
         ) from error
 
@@ -127,7 +127,7 @@ async def _fetch(source: Source, commit: str, building: Path, network: Mapping[s
         top = await try_git("rev-parse", "--show-toplevel", cwd=Path(location))
         location = top.stdout.decode().rstrip("\n") or location
     is_local = source.kind is not SourceKind.GIT or location.startswith(("/", "file:"))
-    fetch = ("fetch", "--quiet", *((_SAFE_UPLOAD,) if is_local else ()))
+    fetch = ("fetch", "--quiet", *((SAFE_UPLOAD,) if is_local else ()))
     # Not to a branch: git refuses a tag there, and newer versions then leave a lock behind.
     asked = await try_git(*fetch, "--no-tags", location, f"{commit}:refs/source/asked", cwd=mirror, env=network)
     if asked.exit_code != 0:
@@ -151,7 +151,7 @@ async def _history(building: Path, project: Path) -> str:
     return await _finish(project)
 
 
-def _without_password(text: str) -> str:
+def without_password(text: str) -> str:
     return re.sub(r"(://)[^/@\s]+@", r"\1", text)
 
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import anyio
 
 from scylla.domain.rubric import DEFAULT_GRADE_SCALE, Category, Check, Item, Rubric, Scoring, TextMatch
-from scylla.e2e.checking import _Bench, run_checks
+from scylla.e2e.checking import Bench, run_checks
 from scylla.workspace.graded import Recipe
 
 
@@ -82,7 +82,7 @@ def test_removing_the_files_of_the_setup_follows_no_link_of_the_agent(tmp_path):
     (work / "CLAUDE.md" / "inner").write_text("x")
     (tmp_path / "pinned").mkdir()
     recipe = Recipe(pinned=tmp_path / "pinned", overlay=(".claude/settings.json", "CLAUDE.md"))
-    bench = _Bench(workspace=work, recipe=recipe, root=tmp_path / "bench")
+    bench = Bench(workspace=work, recipe=recipe, root=tmp_path / "bench")
     anyio.run(bench.make_ready)
     assert (outside / "settings.json").read_text() == "mine"
     assert list(bench.project.iterdir()) == []
