@@ -35,6 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_check(commands)
     _add_tiers(commands)
     _add_cases(commands)
+    _add_new(commands)
     _add_doctor(commands)
     return parser
 
@@ -213,6 +214,35 @@ def _add_cases(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     cases = _command(commands, "cases", "list the cases in a folder")
     cases.add_argument("paths", nargs="+", type=Path, metavar="DIR")
     _add_json(cases)
+
+
+def _add_new(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    new = _command(commands, "new", "make a case: from a commit of your own history, or a template to fill in")
+    new.add_argument("kind", choices=["case"], metavar="case", help="what to make")
+    new.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="the folder to make; it must not exist")
+    new.add_argument(
+        "--from-commit",
+        nargs=2,
+        metavar=("REPO", "SHA"),
+        help="make it from a commit (a hash, a branch, HEAD~2) of a repository (a path or a git URL): the workspace "
+        "is its parent, the task its message, the hidden tests are its tests, which are run here",
+    )
+    new.add_argument("--to", type=Path, metavar="DIR", help="another way to name the folder (default: the case's id)")
+    new.add_argument(
+        "--tests",
+        nargs="+",
+        default=[],
+        metavar="GLOB",
+        help="with --from-commit: files that are tests although their names do not say so; '!GLOB' for files "
+        "that are none",
+    )
+    new.add_argument(
+        "--test-command",
+        metavar="CMD",
+        help="with --from-commit: what runs the tests; {report} stands for the JUnit file it writes",
+    )
+    new.add_argument("--id", metavar="ID", help="the case's id (default: from its title)")
+    _add_json(new)
 
 
 def _add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

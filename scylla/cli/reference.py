@@ -54,7 +54,7 @@ def _form(action: argparse.Action) -> str:
     names = ", ".join(action.option_strings)
     if action.nargs == 0:
         return names
-    value = str(action.metavar or action.dest.upper())
+    value = " ".join(action.metavar) if isinstance(action.metavar, tuple) else action.metavar or action.dest.upper()
     value += " …" if action.nargs == "+" else ""
     value = f"[{value}]" if action.nargs == "?" else value
     return f"{names} {value}".strip()

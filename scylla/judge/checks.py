@@ -123,7 +123,7 @@ def _json_failure(condition: JsonMatch, streams: Mapping[str, bytes], folder: Pa
 def _report_share(condition: ReportMatch, folder: Path) -> tuple[float, str]:
     """The share of the tests that passed, and what is wrong (empty when all did)."""
     try:
-        tests = read_report(_report_content(condition, folder))
+        tests = read_report(report_content(condition, folder))
     except ReportError as error:
         return 0.0, f"the test report {condition.file} {error}"
     except (OSError, RuntimeError) as error:
@@ -143,7 +143,7 @@ def _report_share(condition: ReportMatch, folder: Path) -> tuple[float, str]:
     return share, f"{asked - len(failed)} of {asked} tests passed; not: {_some(failed)}"
 
 
-def _report_content(condition: ReportMatch, folder: Path) -> bytes:
+def report_content(condition: ReportMatch, folder: Path) -> bytes:
     """No link is followed: the report must be what the command has written at its very place."""
     path = folder
     for part in Path(condition.file).parts:

@@ -152,6 +152,7 @@ async def _history(building: Path, project: Path) -> str:
 
 
 def without_password(text: str) -> str:
+    """The text, with no login in any URL."""
     return re.sub(r"(://)[^/@\s]+@", r"\1", text)
 
 
