@@ -15,7 +15,7 @@ _ALWAYS_OUT = re.compile(
 _CLOSES = r"\b(?:fix(?:e[sd])?|clos(?:e[sd]?)|resolv(?:e[sd]?)|refs?|see|issue|bug)\b:?\s*"
 _NUMBER = r"(?:[\w.-]+/[\w.-]+)?#\d+|\bGH-\d+|https?://\S+/(?:issues|pull|merge_requests)/\d+\S*"
 _REFERENCES = (
-    re.compile(rf"{_CLOSES}(?:{_NUMBER})(?:\s*(?:,|and)\s*(?:{_NUMBER}))*\.?", re.IGNORECASE),
+    re.compile(rf"{_CLOSES}(?:{_NUMBER})(?:\s*(?:,|and)\s*(?:{_NUMBER}))*\.?[ \t]*", re.IGNORECASE),
     re.compile(rf"\s*[(\[](?:{_NUMBER})(?:\s*,\s*(?:{_NUMBER}))*[)\]]", re.IGNORECASE),
     re.compile(_NUMBER, re.IGNORECASE),
     re.compile(r"\s*[(\[][A-Z][A-Z0-9]+-\d+[)\]]"),
@@ -70,6 +70,7 @@ def _cleaned(message: str) -> str:
     text = "\n\n".join(paragraph for paragraph in kept if paragraph.strip())
     for pattern in (*_REFERENCES, _HASH):
         text = pattern.sub("", text)
+    text = re.sub(r"(?<![.])[.][ \t]*[.](?![.])", ".", text)  # where a reference was a sentence of its own
     lines = [re.sub(r"(?<=\S)[ \t]{2,}", " ", line).rstrip() for line in text.split("\n")]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 

@@ -64,12 +64,9 @@ async def _python(commit: Commit, hidden: Sequence[str], tests: Sequence[str], s
         raise MachineError("python3 is not on the PATH of checks", fix="install it, or give --test-command")
     roots = _roots(python_tests(hidden), python_tests(tests))
     sources = ["src"] if any(path.startswith("src/") and path.endswith(".py") for path in commit.files_after) else []
-    probe = await run_captured(
-        [python, "-I", "-c", "import pytest"],
-        cwd=commit.repository,
-        env={"HOME": "/", "PATH": search_path},
-        timeout_s=_PROBE_TIMEOUT_S,
-    )
+    env = {"HOME": "/", "PATH": search_path}
+    argv = [python, "-I", "-c", "import pytest"]
+    probe = await run_captured(argv, cwd=commit.repository, env=env, timeout_s=_PROBE_TIMEOUT_S)
     if probe.exit_code == 0:
         start = 'PYTHONPATH="src:$PYTHONPATH" ' if sources else ""
         run = f"{start}python3 -m pytest -q --continue-on-collection-errors --junitxml={REPORT} {shlex.join(roots)}"
