@@ -94,8 +94,9 @@ def _must_be_free(target: Path) -> None:
 
 @contextmanager
 def _beside(target: Path) -> Iterator[Path]:
-    """An empty folder on the same disk; it is removed unless it was moved away."""
+    """An empty folder on the same disk; it, and what had to be made above it, is removed unless it was moved away."""
     folder = target.absolute().with_name(f".{target.name}.{secrets.token_hex(4)}")
+    above = [parent for parent in folder.parents if not parent.exists()]
     try:
         folder.mkdir(parents=True)
     except OSError as error:
@@ -106,6 +107,9 @@ def _beside(target: Path) -> Iterator[Path]:
         yield folder
     finally:
         remove_tree(folder)
+        for parent in above:
+            if not any(parent.iterdir()):
+                parent.rmdir()
 
 
 @contextmanager
@@ -148,7 +152,7 @@ def _document(made: Made) -> Mapping[str, object]:
 
 def _show(made: Made, target: Path) -> None:
     say(f"{target}: case {made.id} from commit {made.commit[:12]}")
-    history = "its whole history" if made.pinned.has_history else "its files alone, the history is large"
+    history = "its whole history" if made.pinned.has_history else "its files alone: the history is large or incomplete"
     say(f"  workspace: the parent of the commit, with {history}")
     _list("hidden tests", made.paths.tests)
     _list("reference", made.paths.solution)

@@ -161,7 +161,8 @@ async def _command(wish: Wish, commit: Commit, paths: Sorted, is_test: Callable[
 def _protected(commit: Commit, paths: Sorted, is_test: Callable[[str], bool]) -> tuple[str, ...]:
     """Patterns for the tests that an agent sees, without what the solution changes."""
     usual = protects(DEFAULT_PROTECT)
-    roots = roots_of_tests(path for path in commit.files_before if is_test(path) and not usual(path))
+    seen = (path for path in commit.files_before if path.isprintable() and is_test(path) and not usual(path))
+    roots = roots_of_tests(path for path in seen if not path.startswith("!"))
     patterns = [root if root in commit.files_before else f"{root}/**" for root in roots]
     covered = protects((*DEFAULT_PROTECT, *patterns))
     return (*patterns, *(f"!{path}" for path in paths.solution if covered(path)))

@@ -85,20 +85,25 @@ async def open_commit(repo: str, ref: str, folder: Path, *, network: Mapping[str
 
 
 async def write_bundle(commit: Commit, file: Path, *, largest_bytes: int = LARGEST_HISTORY_BYTES) -> Pinned:
-    """A git bundle of the parent: its history, or its files alone where the history is large.
+    """A git bundle of the parent: its history, or its files alone where that is large or incomplete.
 
     Nothing later is in it.
     """
-    await git("update-ref", "refs/heads/main", commit.parent, cwd=commit.repository)
-    await git("bundle", "create", "--quiet", str(file), "refs/heads/main", cwd=commit.repository)
-    if (await anyio.Path(file).stat()).st_size <= largest_bytes:
-        return Pinned(commit=commit.parent, has_history=True)
-    await anyio.Path(file).unlink()
+    whole = await try_git("rev-list", "--objects", "--quiet", commit.parent, cwd=commit.repository)
+    if whole.exit_code == 0:  # a shallow clone lacks a part of it
+        await _bundle(commit.parent, file, commit.repository)
+        if (await anyio.Path(file).stat()).st_size <= largest_bytes:
+            return Pinned(commit=commit.parent, has_history=True)
+        await anyio.Path(file).unlink()
     made = await git("commit-tree", "-m", "Initial commit", f"{commit.parent}^{{tree}}", cwd=commit.repository)
     alone = made.decode().strip()
-    await git("update-ref", "refs/heads/main", alone, cwd=commit.repository)
-    await git("bundle", "create", "--quiet", str(file), "refs/heads/main", cwd=commit.repository)
+    await _bundle(alone, file, commit.repository)
     return Pinned(commit=alone, has_history=False)
+
+
+async def _bundle(commit: str, file: Path, repository: Path) -> None:
+    await git("update-ref", "refs/heads/main", commit, cwd=repository)
+    await git("bundle", "create", "--quiet", str(file), "refs/heads/main", cwd=repository)
 
 
 async def write_patch(commit: Commit, paths: Collection[str], file: Path) -> None:
@@ -166,18 +171,24 @@ def _known(commit: str | None, ref: str) -> str:
 
 
 async def _only_parent(repository: Path, commit: str) -> str:
-    words = (await git("rev-list", "--parents", "--max-count=1", commit, cwd=repository)).decode().split()
-    if len(words) == 1:
+    head, _, _ = (await git("cat-file", "commit", commit, cwd=repository)).partition(b"\n\n")
+    parents = [line[7:].decode() for line in head.split(b"\n") if line.startswith(b"parent ")]
+    if len(parents) > 1:
         raise UsageError(
-            f"the commit {commit[:12]} has no parent, so that there is nothing to begin from",
-            fix="choose a later commit; in a shallow clone, fetch the history first: git fetch --unshallow",
-        )
-    if len(words) > 2:
-        raise UsageError(
-            f"the commit {commit[:12]} is a merge: it has {len(words) - 1} parents and no change of its own",
+            f"the commit {commit[:12]} is a merge: it has {len(parents)} parents and no change of its own",
             fix=f"choose a commit that it brought in: git log {commit[:12]}^1..{commit[:12]}^2",
         )
-    return words[1]
+    if not parents:
+        raise UsageError(
+            f"the commit {commit[:12]} has no parent, so that there is nothing to begin from",
+            fix="choose a later commit",
+        )
+    if (await try_git("cat-file", "-e", f"{parents[0]}^{{tree}}", cwd=repository)).exit_code != 0:
+        raise UsageError(
+            f"the parent of the commit {commit[:12]} is not in the repository, which is a shallow clone",
+            fix="fetch the history first: git fetch --unshallow",
+        )
+    return parents[0]
 
 
 async def _describe(repository: Path, commit: str, parent: str) -> Commit:
@@ -197,6 +208,8 @@ async def _describe(repository: Path, commit: str, parent: str) -> Commit:
 
 def _change(head: str, path: str) -> Change:
     """One entry of `git diff-tree --raw -z`: `:mode mode blob blob status` and a path."""
+    if not path.isprintable():
+        raise UsageError(f"the commit changes {path!r}, which a case cannot name", fix="choose another commit")
     if any(part.lower() in {"", ".", "..", ".git"} for part in path.split("/")):
         raise UsageError(f"the commit changes {path!r}, which no honest repository holds", fix="choose another commit")
     mode_before, mode, _, blob, _ = head.removeprefix(":").split(" ")

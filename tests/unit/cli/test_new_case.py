@@ -226,7 +226,7 @@ def spoil_unknown_runner(project):
 def test_a_commit_that_makes_no_case_leaves_nothing(project, place, capsys, spoil, ref, told):
     if spoil:
         spoil(project)
-    assert run_command(["new", "case", "--from-commit", str(project), ref]) == 2
+    assert run_command(["new", "case", "--from-commit", str(project), ref, "--to", "new/made"]) == 2
     error = capsys.readouterr().err
     assert told in error
     assert "→" in error
@@ -290,6 +290,24 @@ def test_a_large_history_is_left_behind(project, tmp_path):
     assert git(tmp_path / "unpacked", "rev-list", "--all") == pinned.commit
     tree = git(project, "rev-parse", "HEAD~2^{tree}")
     assert git(tmp_path / "unpacked", "rev-parse", f"{pinned.commit}^{{tree}}") == tree
+
+
+def test_a_shallow_clone_gives_what_it_has(project, tmp_path, capsys):
+    for depth in ("2", "3"):
+        git(tmp_path, "clone", "-q", "--depth", depth, f"file://{project}", f"depth-{depth}")
+    assert make(tmp_path / "depth-2", "HEAD~1") == 2
+    assert "git fetch --unshallow" in capsys.readouterr().err
+    commit(project, "Begin again", more_DOT_txt="")
+    assert make(tmp_path / "depth-3", "HEAD~1", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["has_history"] is True, "the parent is the first commit"
+    shutil.rmtree("made")
+    trimmed = TESTS + NEW_TEST + '    def test_trim(self):\n        self.assertEqual(slug(" a "), "a")\n'
+    commit(project, "Trim", pkg__slug_DOT_py=SLUG.format(".lower().strip()"), tests__test_slug_DOT_py=trimmed)
+    git(tmp_path, "clone", "-q", "--depth", "2", f"file://{project}", "late")
+    assert make(tmp_path / "late", "HEAD", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["has_history"] is False
+    _, source = prepared(tmp_path)
+    assert (source.folder / "more.txt").exists()
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node.js")
