@@ -85,7 +85,7 @@ async def try_tests(material: Material, scratch: Path, *, search_path: str) -> T
             f"no test fails before the commit and passes after it ({len(tried.pass_to_pass)} pass both times, "
             f"{len(tried.failing)} fail after it as well, {len(tried.flaky)} are flaky); "
             f"{material.command!r} said after it:\n{first.said}",
-            fix="choose another commit, other tests (--tests), or another command (--test-command)",
+            fix="install what they need, or choose another commit, other tests (--tests), another --test-command",
         )
     longest_s = max(before.duration_s, first.duration_s, second.duration_s)
     return Tried(
