@@ -28,7 +28,8 @@ class CliRequest:
     `prompt_file` is read as standard input. The files of `setup` lie in `workspace` already, its plug-ins in
     `plugins`; `servers` is the folder of the installed MCP servers. `answer_schema` is a JSON schema the final answer
     must fit, None for free text. `login_kind` is `api_key` or `oauth`, and `placeholder` stands for the login: the
-    gateway replaces it. `search_path` becomes PATH.
+    gateway replaces it. `search_path` becomes PATH. `reference` is the case's own solution, for an adapter that
+    `reads_reference` alone.
     """
 
     cli: InstalledCli
@@ -44,6 +45,7 @@ class CliRequest:
     setup: Setup = field(default_factory=Setup)
     plugins: Path | None = None
     servers: Path | None = None
+    reference: Path | None = None
     answer_schema: str | None = None
     max_cost_usd: float | None = None
     max_retries: int = 10
@@ -67,12 +69,16 @@ class Adapter:
     `read_result` gets the process's end, its standard output line by line, the end of its standard error and the
     provider's last answer. `undelivered` says what of a set-up did not reach the session that the CLI reports on, in
     words; nothing when the CLI did not say what it started with.
+
+    An adapter without a `program` is a part of Scylla that asks no model: it needs neither CLI nor login, costs
+    nothing and cannot judge.
     """
 
     name: str
-    program: str
+    program: str | None
     default_model: str
     required_flags: frozenset[str]
     command: Callable[[CliRequest], Command]
     read_result: Callable[[Finished, Iterable[bytes], str, ProviderAnswer | None], CliResult]
     undelivered: Callable[[Setup, CliReport], tuple[str, ...]]
+    reads_reference: bool = False

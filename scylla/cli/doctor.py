@@ -25,9 +25,8 @@ from scylla.cli.machine import (
     INSTALL_SERVERS,
     MANAGED,
     PROJECT,
-    find_binary,
+    find_cli,
     missing_servers,
-    probe_cli,
     servers_folder,
     work_folder,
 )
@@ -56,7 +55,7 @@ def execute(arguments: argparse.Namespace) -> int:
     looks: tuple[Callable[[], Finding], ...] = (
         _python,
         _git,
-        *(partial(_agent_cli, adapter) for adapter in ADAPTERS.values()),
+        *(partial(_agent_cli, adapter) for adapter in ADAPTERS.values() if adapter.program is not None),
         _mcp_servers,
         _login,
         _managed,
@@ -96,7 +95,7 @@ def _git() -> Finding:
 def _agent_cli(adapter: Adapter) -> Finding:
     what = f"agent CLI ({adapter.name})"
     try:
-        cli = anyio.run(probe_cli, adapter, find_binary(adapter, os.environ), os.environ)
+        cli = anyio.run(find_cli, adapter, os.environ)
     except ScyllaError as error:
         return Finding(what=what, state="missing", text=error.message, fix=error.fix)
     pinned = _pinned_version(adapter)
@@ -125,7 +124,7 @@ def _managed() -> Finding:
 
 def _pinned_version(adapter: Adapter) -> str | None:
     try:
-        pin = json.loads((PROJECT / ".devcontainer" / adapter.program / "package.json").read_text())
+        pin = json.loads((PROJECT / ".devcontainer" / str(adapter.program) / "package.json").read_text())
     except OSError:
         return None
     version: str = next(iter(pin["dependencies"].values()))

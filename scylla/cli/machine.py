@@ -39,20 +39,27 @@ _VERSION = re.compile(rb"\d+\.\d+\.\d+")
 _PROBE_TIMEOUT_S = 60.0
 
 
-def find_binary(adapter: Adapter, env: Mapping[str, str]) -> Path:
+async def find_cli(adapter: Adapter, env: Mapping[str, str]) -> InstalledCli:
+    """The CLI of an adapter on this machine; where it is a part of Scylla, the interpreter that runs it."""
+    if adapter.program is None:
+        return InstalledCli(binary=Path(sys.executable), version=scylla.__version__, flags=frozenset())
+    return await probe_cli(adapter, find_binary(adapter.program, env), env)
+
+
+def find_binary(program: str, env: Mapping[str, str]) -> Path:
     """The agent CLI: named by SCYLLA_<PROGRAM>, installed by the quick start, or on PATH; in this order."""
-    variable = f"SCYLLA_{adapter.program.upper()}"
+    variable = f"SCYLLA_{program.upper()}"
     if named := env.get(variable):
         if not os.access(named, os.X_OK):
             raise MachineError(f"{variable} names {named}, which is no program", fix=f"unset {variable} or correct it")
         return Path(named)
-    installed = PROJECT / ".tools" / adapter.program / "node_modules" / ".bin" / adapter.program
+    installed = PROJECT / ".tools" / program / "node_modules" / ".bin" / program
     if os.access(installed, os.X_OK):
         return installed
-    found = shutil.which(adapter.program, path=env.get("PATH", os.defpath))
+    found = shutil.which(program, path=env.get("PATH", os.defpath))
     if found is None:
         raise MachineError(
-            f"the agent CLI `{adapter.program}` is not installed",
+            f"the agent CLI `{program}` is not installed",
             fix=f"run scripts/quickstart.sh, which installs the pinned version, or name one with {variable}=/path",
         )
     return Path(found)

@@ -30,7 +30,8 @@ class _Active:
 class TerminalProgress:
     """Fills the experiment's progress port. `total` and `done` count planned runs; `verbose` adds a line per step.
 
-    `cost_usd` says what this sitting has cost so far. `judges_only`: agents were paid for in another experiment.
+    `mode` says in a word or two who answers. `cost_usd` says what this sitting has cost so far. `judges_only`: agents
+    were paid for in another experiment.
 
     Use as a context manager around the work. Nothing is drawn when `quiet`.
     """
@@ -38,7 +39,7 @@ class TerminalProgress:
     console: Console
     total: int
     done: int
-    offline: bool
+    mode: str
     cost_usd: Callable[[], float | None]
     verbose: bool = False
     quiet: bool = False
@@ -149,5 +150,5 @@ class TerminalProgress:
         parts = [f"{self.done} of {self.total} runs done", f"{money(self.cost_usd())} so far"]
         if finished and left:
             parts.append(f"about {span((now - self._started) / finished * left)} left")
-        parts.append("OFFLINE MODEL" if self.offline else "live")
+        parts.append(self.mode)
         return " · ".join(parts)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import anyio
 
+from scylla.adapters.registry import ADAPTERS, judge_beside
 from scylla.cli.credentials import require_lasting
 from scylla.cli.output import command_again, say, stop_on_errors
 from scylla.cli.rejudge_view import calls_to_make, show_calls, show_changes
@@ -55,6 +56,10 @@ def execute(arguments: argparse.Namespace) -> int:
     # What agents did offline is judged offline: real judges would be paid for scripted work.
     arguments.offline = arguments.offline or original.meta.conditions.offline
     arguments.agent = original.meta.conditions.agent
+    if arguments.agent in ADAPTERS:
+        arguments.agent = judge_beside(ADAPTERS[arguments.agent]).name
+    if not (arguments.judge_model or original.meta.conditions.judge_models):
+        raise UsageError("no judge has judged these runs", fix="name one with --judge-model")
     rubrics = _rubrics(arguments.rubric, original.meta)
     scenarios = _by_case(arguments.scenario, original.meta, "--scenario")
     instructions = _instructions(arguments.prompt)
@@ -74,7 +79,7 @@ async def _rejudge(
         repeats=arguments.repeat,
         rubrics=rubrics,
         instructions=instructions,
-        offline=machine.login is None,
+        offline=machine.offline,
         cli_version=machine.cli.version,
     )
     created = datetime.now(timezone.utc)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import anyio
 
+from scylla.cli.anchors import default_judges, require_anchors, version_for
 from scylla.cli.credentials import require_lasting
 from scylla.cli.lineage import earlier_winners, require_parents
 from scylla.cli.machine import (
@@ -41,10 +42,13 @@ def execute(arguments: argparse.Namespace) -> int:
 async def run_selection(arguments: argparse.Namespace, selection: Selection) -> int:
     """Carry out what was selected; the exit code."""
     machine = await find_machine(arguments)
+    require_anchors(arguments, selection.cases, machine.adapter)
     plan = _plan(arguments, selection, machine)
     match = find_matching(arguments.results_dir, plan)
     require_parents(plan, None if arguments.fresh else match.folder, arguments.argv)
     setups = [*(subtest.setup for subtest in plan.subtests), *selection.candidates.values()]
+    if machine.adapter.program is None:
+        setups = []  # there is nobody to use them
     lacking = missing_servers(setups, machine.servers, search_path(os.environ))
     if arguments.dry_run:
         continued = None if arguments.fresh else match.folder
@@ -82,10 +86,10 @@ def _plan(arguments: argparse.Namespace, selection: Selection, machine: Machine)
     cases = selection.cases
     conditions = Conditions(
         agent=machine.adapter.name,
-        agent_version=machine.cli.version,
+        agent_version=version_for(machine.adapter, machine.cli, cases),
         model=arguments.model or machine.adapter.default_model,
-        judge_models=tuple(arguments.judge_model or [machine.adapter.default_model]),
-        offline=machine.login is None,
+        judge_models=tuple(arguments.judge_model or default_judges(machine.adapter)),
+        offline=machine.offline,
         timeout_s=arguments.timeout,
         reuse_verdicts=not arguments.no_reuse_verdicts,
         case_digests=tuple(sorted((case.id, case.digest) for case in cases)),
@@ -135,7 +139,7 @@ def _unused(folder: Path) -> Path:
 
 
 def _announce(plan: Plan, store: Store, machine: Machine, arguments: argparse.Namespace) -> None:
-    if machine.login is None:
+    if machine.offline:
         why = "" if arguments.offline else " because no login was found (scylla doctor says where it looked)"
         say(f"OFFLINE MODEL{why}: no real model is asked; scores and costs say nothing about any agent.")
         for case in plan.cases:
@@ -151,7 +155,8 @@ def _announce(plan: Plan, store: Store, machine: Machine, arguments: argparse.Na
                 say(f"  no price is known for {model}; its cost will be shown as ?")
     say(
         f"{plan.name}: {len(plan.cases)} case(s) × {len(plan.subtests)} subtest(s) × {plan.runs_per_subtest} run(s)"
-        f" = {len(plan.order)} runs, {machine.adapter.program} {machine.cli.version} → {store.folder}"
+        f" = {len(plan.order)} runs, {machine.adapter.program or machine.adapter.name} {machine.cli.version}"
+        f" → {store.folder}"
     )
 
 

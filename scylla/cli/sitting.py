@@ -16,12 +16,11 @@ import anyio
 from rich.console import Console
 
 from scylla.adapters.cli import Adapter, InstalledCli
-from scylla.adapters.registry import ADAPTERS
+from scylla.adapters.registry import ADAPTERS, judge_beside
 from scylla.cli.credentials import REMEDIES, STAGED_FOLDER, Login, ensure_credentials
 from scylla.cli.machine import (
-    find_binary,
+    find_cli,
     network_variables,
-    probe_cli,
     proxy_for,
     search_path,
     servers_folder,
@@ -57,10 +56,16 @@ PROVIDER_URL = "https://api.anthropic.com"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Machine:
-    """What the experiment will run on. `login` is None exactly when the offline model answers."""
+    """What the experiment will run on. `offline`: the offline model answers.
+
+    `login` is None when it does, or when no model is asked at all.
+    """
 
     adapter: Adapter
     cli: InstalledCli
+    judge_adapter: Adapter
+    judge_cli: InstalledCli
+    offline: bool
     login: Login | None
     work: Path
     servers: Path
@@ -71,9 +76,14 @@ async def find_machine(arguments: argparse.Namespace) -> Machine:
     adapter = ADAPTERS.get(arguments.agent)
     if adapter is None:
         raise UsageError(f"there is no agent {arguments.agent!r}", fix=f"there are: {', '.join(ADAPTERS)}")
-    cli = await probe_cli(adapter, find_binary(adapter, os.environ), os.environ)
+    cli = await find_cli(adapter, os.environ)
+    asks_models = adapter.program is not None or bool(arguments.judge_model)
+    judge_adapter, judge_cli = adapter, cli
+    if asks_models and adapter.program is None:
+        judge_adapter = judge_beside(adapter)
+        judge_cli = await find_cli(judge_adapter, os.environ)
     login = None
-    if not arguments.offline:
+    if asks_models and not arguments.offline:
         found = ensure_credentials(os.environ, Path.home(), staged=STAGED_FOLDER, now=_now())
         login = found.login
         for note in found.notes:
@@ -84,6 +94,9 @@ async def find_machine(arguments: argparse.Namespace) -> Machine:
     return Machine(
         adapter=adapter,
         cli=cli,
+        judge_adapter=judge_adapter,
+        judge_cli=judge_cli,
+        offline=asks_models and login is None,
         login=login,
         work=work_folder(arguments.work_dir),
         servers=servers_folder(os.environ).resolve(),
@@ -108,7 +121,7 @@ async def sit(
                 console=Console(stderr=True),
                 total=len(plan.order),
                 done=0,
-                offline=machine.login is None,
+                mode="live" if machine.login else "OFFLINE MODEL" if machine.offline else "no model is asked",
                 cost_usd=lambda: gateway.spend.cost_usd,
                 verbose=arguments.verbose,
                 quiet=arguments.quiet,
@@ -128,6 +141,8 @@ async def sit(
             login_kind="api_key" if machine.login is None else machine.login.kind,
             adapter=machine.adapter,
             cli=machine.cli,
+            judge_adapter=machine.judge_adapter,
+            judge_cli=machine.judge_cli,
             agent_slots=Slots(work / "a"),
             judge_slots=Slots(work / "b"),
             ungraded=ungraded,
@@ -140,7 +155,7 @@ async def sit(
             search_path=search_path(os.environ),
             servers=machine.servers,
             is_root=os.getuid() == 0,
-            limits=_limits(arguments, offline=machine.login is None),
+            limits=_limits(arguments, offline=machine.offline),
             progress=progress,
             now=_now,
             sleep=anyio.sleep,

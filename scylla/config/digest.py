@@ -82,6 +82,13 @@ def digest_hidden(hidden: Path | None, *, file: Path, findings: Findings) -> str
         return None
 
 
+def digest_reference(reference: Path) -> str:
+    """A text that changes with the content of the solution, a folder or a patch."""
+    if reference.is_file():
+        return _digest_file(reference)
+    return _digest_folder(reference, leave_out=frozenset({"__pycache__"}))
+
+
 def _digest_file(path: Path) -> str:
     digest = hashlib.sha256()
     with path.open("rb") as file:

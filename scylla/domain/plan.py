@@ -36,8 +36,8 @@ class Conditions:
     """What all runs of an experiment share; a different value means a different experiment.
 
     `case_digests` pairs each case id with its digest, sorted. `model` and the judge models are the names given to the
-    agent CLI. `timeout_s` is None when each case's own limit holds. `reuse_verdicts`: a judge is not asked again about
-    work it has judged.
+    agent CLI; without any judge model checks alone decide the score. `timeout_s` is None when each case's own limit
+    holds. `reuse_verdicts`: a judge is not asked again about work it has judged.
     """
 
     agent: str

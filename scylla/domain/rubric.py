@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 
@@ -130,6 +130,15 @@ class Rubric:
     def judge_items(self) -> tuple[Item, ...]:
         """The items judges decide."""
         return tuple(item for item in self.items if item.check is None)
+
+    @property
+    def decided_by_checks(self) -> Rubric:
+        """The rubric without the items that judges decide, and without categories that are empty then."""
+        left = (
+            replace(category, items=tuple(item for item in category.items if item.check is not None))
+            for category in self.categories
+        )
+        return replace(self, categories=tuple(category for category in left if category.items))
 
 
 DEFAULT_GRADE_SCALE = (("S", 1.00), ("A", 0.80), ("B", 0.60), ("C", 0.40), ("D", 0.20), ("F", 0.0))

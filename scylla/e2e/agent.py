@@ -74,14 +74,16 @@ async def _run_agent(key: RunKey, number: int, slot: Slot, parts: Parts, sitting
 
     def request(session: Session) -> CliRequest:
         return replace(
-            basic_request(session, slot, prompt_file, model=parts.plan.conditions.model, parts=parts),
+            basic_request(session, slot, prompt_file, cli=parts.cli, model=parts.plan.conditions.model, parts=parts),
             setup=setup,
             plugins=plugins,
             max_cost_usd=case.max_cost_usd,
+            reference=case.reference if parts.adapter.reads_reference else None,
         )
 
     ended = await run_session(
         request,
+        adapter=parts.adapter,
         upstream=parts.upstream(key, "agent"),
         folder=folder,
         timeout_s=parts.plan.conditions.timeout_s or case.timeout_s,

@@ -78,7 +78,7 @@ async def prepare_question(record: RunRecord, judge_number: int, model: str, par
     case = parts.plan.case(record.key.case_id)
     question = await anyio.to_thread.run_sync(lambda: ask_about(case, _work(attempt, grading, parts)))
     asked = (
-        judge_number, model, parts.adapter.name, parts.cli.version, parts.judge_instructions,
+        judge_number, model, parts.judge_adapter.name, parts.judge_cli.version, parts.judge_instructions,
         verdict_schema(case.rubric.judge_items), question.prompt,
     )  # fmt: skip
     return Asked(
@@ -184,13 +184,14 @@ async def _run_judge(asked: Asked, prompt_file: Path, slot: Slot, parts: Parts, 
 
     def request(session: Session) -> CliRequest:
         return replace(
-            basic_request(session, slot, prompt_file, model=asked.model, parts=parts),
+            basic_request(session, slot, prompt_file, cli=parts.judge_cli, model=asked.model, parts=parts),
             setup=Setup(system_prompt=SystemPrompt.CUSTOM, system_prompt_text=parts.judge_instructions, tools=()),
             answer_schema=verdict_schema(asked.items),
         )
 
     return await run_session(
         request,
+        adapter=parts.judge_adapter,
         upstream=parts.upstream(asked.attempt.key, "judge"),
         folder=prompt_file.parent,
         timeout_s=parts.limits.judge_timeout_s,

@@ -75,7 +75,8 @@ class Parts:
 
     `setups` maps the label of a subtest to its whole set-up; those that inherit are added once their winners are known,
     which are among `candidates` (set-ups by label).
-    `servers` is the folder of the installed MCP servers.
+    `servers` is the folder of the installed MCP servers. `judge_adapter` and `judge_cli` judge what `adapter` and `cli`
+    did; they are the same unless agents ask no model.
 
     Final workspaces lie in `ungraded` until their run is scored, copies for checks in `scratch`; both belong to this
     experiment alone.
@@ -88,6 +89,8 @@ class Parts:
     login_kind: str
     adapter: Adapter
     cli: InstalledCli
+    judge_adapter: Adapter
+    judge_cli: InstalledCli
     agent_slots: Slots
     judge_slots: Slots
     ungraded: Path

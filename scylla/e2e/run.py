@@ -94,8 +94,10 @@ async def _ask_patiently(asked: Asked, parts: Parts, sitting: Sitting, *, advice
 async def _score(record: RunRecord, parts: Parts) -> None:
     if record.grading is None or missing_judges(record, parts.plan):
         return
+    rubric = parts.plan.case(record.key.case_id).rubric
     score = score_run(
-        parts.plan.case(record.key.case_id).rubric,
+        # Where no judge was asked for, checks alone decide.
+        rubric if parts.plan.conditions.judge_models else rubric.decided_by_checks,
         checks=record.grading.marks,
         verdicts=[verdict.marks for verdict in record.valid_verdicts],
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scylla.adapters.cli import CliRequest, CliResult
+from scylla.adapters.cli import Adapter, CliRequest, CliResult, InstalledCli
 from scylla.domain.outcome import Outcome
 from scylla.domain.process import Finished, ProviderAnswer
 from scylla.domain.usage import Spend
@@ -42,10 +42,12 @@ class Ended:
     retry_after_s: float | None
 
 
-def basic_request(session: Session, slot: Slot, prompt_file: Path, *, model: str, parts: Parts) -> CliRequest:
+def basic_request(
+    session: Session, slot: Slot, prompt_file: Path, *, cli: InstalledCli, model: str, parts: Parts
+) -> CliRequest:
     """What every start of the CLI needs, with the CLI's own system prompt and tools."""
     return CliRequest(
-        cli=parts.cli,
+        cli=cli,
         prompt_file=prompt_file,
         workspace=slot.workspace,
         home=slot.home,
@@ -64,6 +66,7 @@ def basic_request(session: Session, slot: Slot, prompt_file: Path, *, model: str
 async def run_session(
     make_request: Callable[[Session], CliRequest],
     *,
+    adapter: Adapter,
     upstream: Upstream,
     folder: Path,
     timeout_s: float,
@@ -77,7 +80,7 @@ async def run_session(
         path.touch()  # an interrupt may come before anything has been started
     started = time.monotonic()
     async with parts.gateway.open_session(upstream, folder) as session:
-        command = replace(parts.adapter.command(make_request(session)), held=held)
+        command = replace(adapter.command(make_request(session)), held=held)
         for path, text in command.files:
             path.touch(mode=0o600)
             path.write_text(text, encoding="utf-8")
@@ -89,7 +92,7 @@ async def run_session(
         finished = Finished(exit_code=None, signal=None, timed_out=False, duration_s=time.monotonic() - started)
     answer = last_answer(session.exchanges())
     with stdout.open("rb") as lines:
-        result = parts.adapter.read_result(finished, lines, _end_of(stderr), answer)
+        result = adapter.read_result(finished, lines, _end_of(stderr), answer)
     if interrupted:
         result = replace(result, outcome=Outcome.CANCELLED, detail="The experiment was interrupted.")
     return Ended(

@@ -139,6 +139,7 @@ async def sit(
         name="scripted", program="sh", default_model="m", required_flags=frozenset(), command=script.command,
         read_result=script.read_result, undelivered=lambda _setup, _report: (),
     )  # fmt: skip
+    cli = InstalledCli(binary=Path("/bin/sh"), version="1", flags=frozenset())
     with store:
         store.extend(plan)
         async with Gateway(prices=PriceTable.load(), clock=lambda: AT) as gateway:
@@ -148,7 +149,7 @@ async def sit(
                 plan=plan, store=store, gateway=gateway,
                 upstream=lambda _key, _role: Upstream(base_url="http://127.0.0.1:9", credential=None),
                 login_kind="api_key", adapter=adapter,
-                cli=InstalledCli(binary=Path("/bin/sh"), version="1", flags=frozenset()),
+                cli=cli, judge_adapter=adapter, judge_cli=cli,
                 agent_slots=Slots(folder / "a"), judge_slots=Slots(folder / "b"),
                 ungraded=folder / "done", scratch=folder / "scratch",
                 prepared=await prepare_cases(plan.cases, folder / "sources", Interrupter(0, "never")),
