@@ -96,7 +96,13 @@ def _add_run_options(run: argparse.ArgumentParser, what: argparse._ArgumentGroup
     what.add_argument("--runs", type=_runs, default=10, metavar="N", help="runs per subtest (default: 10)")
     what.add_argument("--seed", type=int, default=1, metavar="N", help="seed of the order of runs (default: 1)")
     how = run.add_argument_group("how to run it")
-    how.add_argument("--agent", default="claude-code", metavar="NAME", help="the agent CLI (default: claude-code)")
+    how.add_argument(
+        "--agent",
+        default="claude-code",
+        metavar="NAME",
+        help="the agent CLI (default: claude-code), or an anchor that costs nothing: oracle lays the case's reference, "
+        "nop changes nothing",
+    )
     how.add_argument("--model", metavar="NAME", help="the agent's model (default: that of the adapter)")
     how.add_argument(
         "--judge-model", action="append", metavar="NAME", help="a judge's model; repeat it for more judges"
@@ -200,6 +206,13 @@ def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     check.add_argument(
         "paths", nargs="+", type=Path, metavar="PATH", help="case folders, folders of cases, tier folders"
     )
+    check.add_argument(
+        "--run",
+        action="store_true",
+        help="run the checks of each case on its reference and on its untouched workspace; nothing is paid",
+    )
+    check.add_argument("--repeat", type=_count, metavar="N", help="with --run: run them N times, to find flaky checks")
+    check.add_argument("--work-dir", type=Path, metavar="DIR", help="with --run: where (default: below /var/tmp)")
     _add_json(check)
 
 

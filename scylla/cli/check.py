@@ -10,17 +10,23 @@ from pathlib import Path
 
 from scylla.cli.machine import search_path
 from scylla.cli.output import print_json, say, show_problems
+from scylla.cli.proof import describe, faults, prove, show_proofs
 from scylla.config.cases import CASE_FILE, load_cases
 from scylla.config.findings import shown
 from scylla.config.tiers import available_tiers, load_tier
 from scylla.domain.case import Case
 from scylla.domain.problem import Problem, Severity
 from scylla.e2e.environment import missing_programs
-from scylla.errors import EXIT_OK, EXIT_USAGE
+from scylla.errors import EXIT_MACHINE, EXIT_OK, EXIT_USAGE, UsageError
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """0 when no error was found (warnings are shown), 2 otherwise."""
+    """0 when no error was found (warnings are shown), 2 otherwise.
+
+    With `--run` 3 when the files are sound and this machine lacks a program that a check needs.
+    """
+    if arguments.repeat and not arguments.run:
+        raise UsageError("--repeat says how often checks are run", fix="add --run, or leave it out")
     tiers_in = {path: _tiers_in(path) for path in arguments.paths}
     loaded = load_cases([path for path, tiers in tiers_in.items() if not tiers])
     problems: list[Problem] = [*loaded.problems, *_missing_programs(loaded.cases)]
@@ -29,6 +35,8 @@ def execute(arguments: argparse.Namespace) -> int:
         tier = load_tier(tier_id, folder)
         problems += tier.problems
         subtests += len(tier.subtests)
+    proofs = prove(loaded.cases, arguments) if arguments.run else ()
+    problems += [problem for proof in proofs for problem in faults(proof)]
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
     if arguments.json:
         print_json(
@@ -37,13 +45,18 @@ def execute(arguments: argparse.Namespace) -> int:
                 "subtests": subtests,
                 "errors": errors,
                 "problems": [{**asdict(problem), "severity": problem.severity.value} for problem in problems],
+                **({"proofs": [describe(proof) for proof in proofs]} if arguments.run else {}),
             }
         )
     else:
+        if proofs:
+            show_proofs(proofs)
         show_problems(problems)
         found = f"{len(loaded.cases)} usable case(s)" + (f", {subtests} subtest(s)" if any(tiers_in.values()) else "")
         say(f"{found}; {errors} error(s), {len(problems) - errors} warning(s)")
-    return EXIT_USAGE if errors else EXIT_OK
+    if errors:
+        return EXIT_USAGE
+    return EXIT_MACHINE if any(proof.missing for proof in proofs) else EXIT_OK
 
 
 def _missing_programs(cases: Sequence[Case]) -> Iterator[Problem]:

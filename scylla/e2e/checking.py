@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import secrets
 import shutil
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import anyio
 import anyio.to_thread
@@ -16,7 +18,6 @@ from scylla.domain.process import Command, Finished
 from scylla.domain.rubric import Check, Item
 from scylla.domain.score import ItemMark
 from scylla.e2e.environment import TOOLS, check_environment, missing_programs, unknown_first_word
-from scylla.e2e.parts import Parts
 from scylla.executor.process import run
 from scylla.judge.checks import OUTPUT_LIMIT_BYTES, decide
 from scylla.workspace.graded import Recipe, clear_place, make_graded
@@ -27,20 +28,34 @@ GRACE_S = 1.0
 SHELL = "/bin/sh"
 
 
+class Grounds(Protocol):
+    """Where checks run: `scratch` takes the copies, `search_path` names the programs."""
+
+    @property
+    def scratch(self) -> Path:
+        """A folder for graded copies."""
+
+    @property
+    def search_path(self) -> str:
+        """PATH for the commands."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Checked:
     """The marks of all check items, in the rubric's order, and what was put right in the graded copy.
 
-    `problem` says why the checks cannot decide anything on this machine; there are no marks then.
+    `durations_s` says how long each took, by item id. `problem` says why the checks cannot decide anything on this
+    machine; there are no marks then.
     """
 
     marks: tuple[ItemMark, ...] = ()
     notes: tuple[str, ...] = ()
+    durations_s: Mapping[str, float] = field(default_factory=dict)
     problem: str = ""
 
 
 async def run_checks(
-    case: Case, workspace: Path, *, pinned: Path, overlay: tuple[str, ...], folder: Path, parts: Parts
+    case: Case, workspace: Path, *, pinned: Path, overlay: tuple[str, ...], folder: Path, parts: Grounds
 ) -> Checked:
     """Run every check; the output of its command goes to `folder`.
 
@@ -51,20 +66,22 @@ async def run_checks(
         return Checked(problem=f"{who} needs {program}, which is not on the PATH")
     recipe = Recipe(pinned=pinned, overlay=overlay, protect=case.protect, hidden=case.hidden)
     bench = Bench(workspace=workspace, recipe=recipe, root=parts.scratch / secrets.token_hex(8))
-    marks = []
+    marks, durations_s = [], {}
     try:
         for item in case.rubric.check_items:
             if item.check is None:
                 continue
             await bench.make_ready()
+            started = time.monotonic()
             mark = await _run_check(item, item.check, bench, folder / item.id, parts)
+            durations_s[item.id] = time.monotonic() - started
             if isinstance(mark, str):
                 return Checked(problem=mark, notes=bench.notes)
             marks.append(mark)
     finally:
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(remove_tree, bench.root)
-    return Checked(marks=tuple(marks), notes=bench.notes)
+    return Checked(marks=tuple(marks), notes=bench.notes, durations_s=durations_s)
 
 
 class Bench:
@@ -102,7 +119,7 @@ class Bench:
             shutil.copyfile(tool, self.root / "tools" / tool.name)
 
 
-async def _run_check(item: Item, check: Check, bench: Bench, folder: Path, parts: Parts) -> ItemMark | str:
+async def _run_check(item: Item, check: Check, bench: Bench, folder: Path, parts: Grounds) -> ItemMark | str:
     """The mark, or in words why this machine cannot give one."""
     await anyio.Path(folder).mkdir(parents=True, exist_ok=True)
     if check.report is not None:

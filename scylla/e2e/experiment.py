@@ -30,8 +30,13 @@ async def prepare_cases(
     prepared = {}
     for case in cases:
         progress.note(f"preparing the workspace of {case.id}")
-        prepared[case.id] = await prepare(case.source, folder / case.digest[:16], network=network)
+        prepared[case.id] = await prepare_case(case, folder, network=network)
     return prepared
+
+
+async def prepare_case(case: Case, folder: Path, *, network: Mapping[str, str] | None = None) -> Prepared:
+    """The pinned source of one case below `folder`; its place changes with whatever changes the case."""
+    return await prepare(case.source, folder / case.digest[:16], network=network)
 
 
 def cases_at_work(plan: Plan, records: Sequence[RunRecord]) -> tuple[Case, ...]:
