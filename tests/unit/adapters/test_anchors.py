@@ -51,7 +51,7 @@ def files_in(folder):
 
 
 def test_nop_changes_nothing_and_is_told_of_no_reference(tmp_path, workspace):
-    command, result = start(NOP, workspace)
+    _, result = start(NOP, workspace)
     assert files_in(workspace) == {"old.txt": "before\n"}
     assert (result.outcome, result.detail) == (Outcome.FINISHED, "")
     assert (result.report.cost_usd, result.report.result_text) == (0.0, "Done.")
