@@ -89,11 +89,14 @@ async def carry_out_all(parts: Parts, sitting: Sitting) -> None:
 async def _carry_out(order: Sequence[RunKey], parts: Parts, sitting: Sitting) -> None:
     async with anyio.create_task_group() as runs:
         for key in order:
-            if is_complete(parts.store.record(key), parts) or key.subtest_label in sitting.undelivered:
+            if is_complete(parts.store.record(key), parts):
                 continue
             await sitting.unless_interrupted(lambda key=key: sitting.agents.acquire_on_behalf_of(key))  # type: ignore[misc]
             if sitting.is_over:
                 break
+            if key.subtest_label in sitting.undelivered:
+                sitting.agents.release_on_behalf_of(key)
+                continue
             runs.start_soon(carry_out, key, parts, sitting)
 
 

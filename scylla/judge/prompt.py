@@ -89,7 +89,11 @@ def ask_about(case: Case, work: Work, *, limit: int = PATCH_LIMIT_CHARACTERS) ->
     At most `limit` characters of the patch are shown, whole files where possible.
     """
     items = "\n\n".join(_item_text(item) for item in case.rubric.judge_items)
-    asked = [("Task", case.prompt), ("What a good solution looks like", case.criteria), ("Items to decide", items)]
+    asked = [
+        ("Task", case.prompt.strip()),
+        ("What a good solution looks like", case.criteria.strip()),
+        ("Items to decide", items),
+    ]
     files = split_patch(work.patch)
     named_in = "\n".join((case.prompt, case.criteria, items))
     patch = show_patch(files, named_in=named_in, limit=limit)

@@ -48,6 +48,7 @@ class Lab:
     root: Path
     claude: Path
     env: dict = field(default_factory=dict)
+    results_name: str = "results"
 
     def __post_init__(self):
         shutil.copytree(TEST_001, self.case)
@@ -60,7 +61,7 @@ class Lab:
 
     @property
     def results(self) -> Path:
-        return self.root / "results"
+        return self.root / self.results_name
 
     def play(self, *, agent=None, judge=None):
         """Change what the offline model plays; `agent` and `judge` are lists of turns."""

@@ -91,7 +91,7 @@ def test_winners_are_taken_over_and_never_picked_anew(lab):
     assert lab.meta().winners == meta.winners
 
     first = lab.experiment
-    lab.results = lab.root / "later"
+    lab.results_name = "later"
     refused = lab.run("--subtests", "T5/11", "--runs", "1")
     assert refused.code == 2
     assert "--tiers T0 T1 T5" in refused.stderr
