@@ -25,7 +25,9 @@ def read_report(content: bytes) -> Mapping[str, bool]:
     reader = _Reader()
     try:
         reader.parser.Parse(content, True)
-    except expat.ExpatError as error:
+    except ReportError:
+        raise
+    except (expat.ExpatError, ValueError, LookupError) as error:  # the latter two for an encoding that it names
         raise ReportError(f"is no XML ({error})") from error
     if reader.root not in {"testsuites", "testsuite"}:
         raise ReportError(f"is no test report: it begins with <{reader.root:.40}>")

@@ -178,6 +178,12 @@ def test_a_report_that_is_none_gives_nothing(tmp_path, content):
     assert points(Check(run="x", report=ReportMatch(file="r.xml")), tmp_path) == 0.0
 
 
+@pytest.mark.parametrize("encoding", ["utf-7", "shift_jis", "hex", "idna", "punycode", "undefined", "no such thing"])
+def test_a_report_in_an_encoding_that_is_none_gives_nothing(tmp_path, encoding):
+    (tmp_path / "r.xml").write_text(f'<?xml version="1.0" encoding="{encoding}"?><testsuite/>')
+    assert points(Check(run="x", report=ReportMatch(file="r.xml")), tmp_path) == 0.0
+
+
 def test_a_report_behind_a_link_is_not_read(tmp_path):
     assert report_points(tmp_path, PASS.format("a")) == 2.0
     (tmp_path / "p" / "d").mkdir(parents=True)
