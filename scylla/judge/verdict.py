@@ -37,7 +37,7 @@ def read_verdict(structured_output: str | None, items: Sequence[Item]) -> Readin
         return _unusable("the judge gave no structured answer", "- Give the structured output; no other text is read.")
     try:
         answer = json.loads(structured_output)
-    except ValueError:
+    except (ValueError, RecursionError):
         return _unusable("the judge's answer is not JSON", "- The answer must be one JSON object.")
     given = answer.get("items") if isinstance(answer, dict) else None
     if not isinstance(given, dict) or answer.keys() != {"items"}:

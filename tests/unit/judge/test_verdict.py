@@ -98,3 +98,7 @@ def test_reader_and_schema_agree():
     for change in ({}, {"points": 3}, {"points": "1"}, {"points": True}, {"evidence": ""}, {"evidence": ...}, {"x": 1}):
         answer = changed("style", **change)
         assert takes({"items": answer}) == (not read(answer).problem), change
+
+
+def test_answer_nested_too_deeply_is_not_json():
+    assert read_verdict("[" * 200_000, ITEMS).problem == "the judge's answer is not JSON"
