@@ -116,8 +116,8 @@ def _copy(source: Path, target: Path) -> None:
 
 def undecided_checks(rubric: Rubric, original: Rubric) -> tuple[Item, ...]:
     """The checks of `rubric` that were not run for `original`: no judge can decide them, and no workspace is left."""
-    run = {item.id: item.check for item in original.check_items}
-    return tuple(item for item in rubric.check_items if run.get(item.id) != item.check)
+    run = {item.id: (item.check, item.scoring) for item in original.check_items}
+    return tuple(item for item in rubric.check_items if run.get(item.id) != (item.check, item.scoring))
 
 
 def _with_marks_for(rubric: Rubric, original: Rubric, grading: Grading) -> Grading:

@@ -136,6 +136,8 @@ def test_checks_that_were_never_run_are_found():
     assert undecided_checks(rubric(MADE, GOOD), META.cases[0].rubric) == ()
     assert undecided_checks(rubric(replace(MADE, points=9.0)), META.cases[0].rubric) == ()
     assert undecided_checks(rubric(other), META.cases[0].rubric) == (other,)
+    shared = replace(MADE, scoring=Scoring.SCALED)
+    assert undecided_checks(rubric(shared), META.cases[0].rubric) == (shared,), "all or nothing became a share"
     assert undecided_checks(rubric(replace(GOOD, check=Check(run="true"))), META.cases[0].rubric)[0].id == "good"
 
 
