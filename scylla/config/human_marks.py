@@ -33,16 +33,21 @@ def read_human_marks(
     text = read_text(path, findings, fix=_FIX)
     if text is None:
         return ()
-    first = text.lstrip("\ufeff").partition("\n")[0]
+    # The lines of a table may also end as on an old Mac.
+    text = text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    first = text.partition("\n")[0]
     separator = ";" if first.count(";") > first.count(",") else ","
-    rows = csv.DictReader(io.StringIO(text.lstrip("\ufeff")), delimiter=separator)
+    rows = csv.DictReader(io.StringIO(text), delimiter=separator)
     columns = [name.strip() for name in rows.fieldnames or ()]
     rows.fieldnames = columns
     if not _has_columns(path, columns, findings):
         return ()
     reader = _Rows(path=path, meta=meta, keys=keys, findings=findings, comma=separator == ";")
-    for row in rows:
-        reader.read(row, f"line {rows.line_num}")
+    try:
+        for row in rows:
+            reader.read(row, f"line {rows.line_num}")
+    except csv.Error as error:
+        findings.error(path, f"line {rows.line_num}", reason=f"is no CSV ({error})", fix="Correct the row")
     return tuple(reader.marks.values())
 
 
@@ -103,7 +108,7 @@ class _Rows:
             if key is None:
                 self._error(place, f"there is no run {quoted(name)} in this experiment", "Copy it from the template")
             return key
-        number = cells.get("run_number", "").removeprefix("run_")
+        number = cells.get("run_number", "").removeprefix("run_")[:9]
         label = (cells.get("case", ""), cells.get("tier", ""), cells.get("subtest", ""))
         # A spreadsheet turns 00 into 0.
         subtest = label[2].zfill(2) if label[2].isdecimal() else label[2]

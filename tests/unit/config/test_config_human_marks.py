@@ -63,6 +63,7 @@ def only(tmp_path, text, **options):
         "case;tier;subtest;run_number;criterion;score\r\ntest-001;T0;00;1;clear;0,75\r\n",
         "\ufeff" + HEAD + "test-001,T0,00,1,clear,3\n",
         f"run,criterion,points\n{blind_name(META, KEYS[0])},clear,3\n",
+        HEAD.replace("\n", "\r") + "test-001,T0,00,1,clear,3\r",
         HEAD + " test-001 , T0,00,1,clear, 3 \n\ntest-001,T0,00,2,clear,\n",
     ],
 )
@@ -83,6 +84,7 @@ def test_raters_are_told_apart(tmp_path):
 BAD = {
     "test-009,T0,00,1,clear,1": "no run 'test-009/T0/00/1'",
     "test-001,T0,00,x,clear,1": "no run",
+    f"test-001,T0,00,{'9' * 5000},clear,1": "no run",
     "test-001,T0,00,1,claer,1": "no item 'claer'",
     "test-001,T0,00,1,checked,1": "a command decides checked",
     "test-001,T0,00,1,clear,5": "'5' is no mark for clear",
@@ -92,6 +94,11 @@ BAD = {
     "test-001,T0,00,1,clear,n/a": "applies to every run",
     "test-001,T0,00,1,small,1,7": "more cells",
 }
+
+
+def test_a_cell_that_csv_refuses_is_a_problem_of_its_line(tmp_path):
+    _, problems = read(tmp_path, HEAD + f'test-001,T0,00,1,clear,"{"9" * 140_000}"\n')
+    assert ["is no CSV" in problem.reason for problem in problems] == [True]
 
 
 def test_every_bad_row_is_named_at_once_with_its_line(tmp_path):
