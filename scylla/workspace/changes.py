@@ -15,6 +15,7 @@ from scylla.workspace.borrowed import init_borrowed
 from scylla.workspace.git import GitError, git, try_git
 from scylla.workspace.prepare import Prepared
 from scylla.workspace.removal import remove_tree
+from scylla.workspace.trees import walk
 
 LARGEST_FILE_BYTES = 50 * 2**20
 
@@ -213,7 +214,7 @@ def _walk(workspace: Path) -> _Found:
     def unreadable(error: OSError) -> None:
         _note_unknown(os.path.relpath(os.fsencode(error.filename), root), found)
 
-    for parent, folders, names in os.walk(root, onerror=unreadable):
+    for parent, folders, names in walk(root, onerror=unreadable):
         folders[:] = sorted(name for name in folders if name != b".git")
         if os.path.relpath(parent, root) == _WORKTREES:
             # Whole copies of the repository: what counts is what came back from them.

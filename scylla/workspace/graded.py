@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path, PurePosixPath
 
 from scylla.workspace.removal import remove_tree
-from scylla.workspace.trees import copy_tree
+from scylla.workspace.trees import copy_tree, walk
 
 _GIT_LEFTOVERS = ("config.worktree", "hooks", "info/attributes", "commondir", "objects/info/alternates")
 
@@ -81,7 +81,7 @@ def clear_place(path: str, folder: Path) -> None:
 
 def files_below(folder: Path) -> Iterator[str]:
     """The relative path of every file and link, without any `.git`."""
-    for parent, folders, names in os.walk(folder):
+    for parent, folders, names in walk(str(folder)):
         folders[:] = [name for name in folders if name != ".git"]
         links = [name for name in folders if os.path.islink(f"{parent}/{name}")]  # noqa: PTH114
         for name in (*names, *links):

@@ -6,7 +6,9 @@ import errno
 import os
 import shutil
 import stat
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import AnyStr
 
 _PART_BYTES = 2**20
 _MACHINE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE})
@@ -80,6 +82,35 @@ def _copy_content(source: str, copied: str, found: os.stat_result) -> None:
             while start < end and (part := original.read(min(_PART_BYTES, end - start))):
                 copy.write(part)
                 start += len(part)
+
+
+def walk(
+    top: AnyStr, onerror: Callable[[OSError], None] | None = None
+) -> Iterator[tuple[AnyStr, list[AnyStr], list[AnyStr]]]:
+    """`os.walk` without recursion, which that of Python 3.11 has: an agent's folders may be deeper than the stack."""
+    waiting = [top]
+    while waiting:
+        parent = waiting.pop()
+        folders: list[AnyStr] = []
+        names: list[AnyStr] = []
+        try:
+            with os.scandir(parent) as entries:
+                for entry in entries:
+                    (folders if _is_folder(entry) else names).append(entry.name)
+        except OSError as error:
+            if onerror is not None:
+                onerror(error)
+            continue
+        yield parent, folders, names
+        below = (os.path.join(parent, name) for name in reversed(folders))  # noqa: PTH118 - bytes as well
+        waiting += [path for path in below if not os.path.islink(path)]  # noqa: PTH114
+
+
+def _is_folder(entry: os.DirEntry[AnyStr]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def fingerprint(folder: Path) -> frozenset[tuple[str, int, int, int, int]]:

@@ -1,10 +1,12 @@
 """A graded copy is the agent's work with what might decide its grade put right; nothing outside is touched."""
 
 import os
+from pathlib import Path
 
 import pytest
 
-from scylla.workspace.graded import Recipe, clear_place, make_graded, protects
+from scylla.workspace.graded import Recipe, clear_place, files_below, make_graded, protects
+from scylla.workspace.removal import remove_tree
 
 
 class Trees:
@@ -152,3 +154,15 @@ def test_place_of_a_report_is_cleared_without_following_links(trees):
     assert not (trees.root / "work/out").is_symlink()
     assert not (trees.root / "work/r.xml").exists()
     assert (trees.root / "work/new").is_dir()
+
+
+def test_folders_deeper_than_the_stack_are_walked(tmp_path):
+    top, deep = tmp_path / "top", f"{tmp_path}/top"
+    try:
+        for _ in range(1200):
+            os.mkdir(deep)
+            deep += "/d"
+        Path(deep).write_text("x")
+        assert [path.count("/") for path in files_below(top)] == [1199]
+    finally:
+        remove_tree(top)
