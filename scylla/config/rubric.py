@@ -44,7 +44,7 @@ class Requirement(CheckKeys):
 
     id: Id
     description: NonEmpty
-    weight: float = Field(gt=0, le=10)
+    weight: float = Field(ge=0, le=10, description="its points; one of weight 0 is left out")
     evaluation: Literal["binary", "scaled"]
     criteria: list[NonEmpty] = Field(default_factory=list)
     scoring: dict[str, NonEmpty] = Field(default_factory=dict, description="share of the weight: what earns it")
@@ -91,6 +91,7 @@ def load_rubric(path: Path, findings: Findings) -> Rubric | None:
 def _find_problems(rubric: RubricFormat, file: Path, findings: Findings) -> None:
     if rubric.requirements:
         _check_both_given(rubric, file, findings)
+        _check_weights(rubric, file, findings)
     elif rubric.categories:
         _check_categories(rubric, file, findings)
     else:
@@ -109,6 +110,18 @@ def _check_both_given(rubric: RubricFormat, file: Path, findings: Findings) -> N
         else:
             reason = "a category without items beside requirements is ignored"
             findings.warning(file, key, reason=reason, fix="Remove it")
+
+
+def _check_weights(rubric: RubricFormat, file: Path, findings: Findings) -> None:
+    if not any(requirement.weight for requirement in rubric.requirements):
+        fix = "Give a weight above 0 to what counts"
+        findings.error(file, "requirements", reason="every requirement has the weight 0", fix=fix)
+        return
+    for index, requirement in enumerate(rubric.requirements):
+        if requirement.weight == 0:
+            key = join_key(("requirements", index, "weight"))
+            reason = "a requirement of weight 0 counts nothing, so that it is left out"
+            findings.warning(file, key, reason=reason, fix="Give it a weight above 0, or remove it")
 
 
 def _check_categories(rubric: RubricFormat, file: Path, findings: Findings) -> None:
@@ -183,7 +196,7 @@ def _category_item(item: CategoryItem) -> Item:
 
 
 def _requirements(rubric: RubricFormat) -> tuple[Category, ...]:
-    items = tuple(_requirement_item(requirement) for requirement in rubric.requirements)
+    items = tuple(_requirement_item(requirement) for requirement in rubric.requirements if requirement.weight)
     return (Category(name="requirements", weight=1.0, items=items),)
 
 

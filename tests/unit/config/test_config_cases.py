@@ -59,6 +59,17 @@ def test_a_categories_rubric_keeps_order_weights_and_checks(case_folder):
     assert rubric.closing_message is True
 
 
+def test_a_requirement_of_weight_0_is_left_out_with_a_warning(case_folder):
+    rubric = case_folder / "expected/rubric.yaml"
+    lines = "requirements: [{id: R1, description: a, weight: 0, evaluation: binary}"
+    rubric.write_text(f"{lines}, {{id: R2, description: b, weight: 10, evaluation: scaled}}]")
+    loaded = load_cases([case_folder])
+    assert [item.id for item in loaded.cases[0].rubric.items] == ["R2"]
+    assert [problem.key for problem in loaded.problems] == ["requirements[0].weight"]
+    rubric.write_text(f"{lines}]")
+    assert load_cases([case_folder]).cases == (), "nothing is left to be graded"
+
+
 def test_a_requirements_rubric_is_one_category_whose_points_are_the_weights(case_folder):
     (case_folder / "expected/rubric.yaml").write_text(
         """
