@@ -160,7 +160,7 @@ def _original(folder: Path) -> Original:
     graded = [record for record in records if record.grading is not None and record.result is not None]
     ready = tuple(record for record in graded if material_of(folder, record) is not None)
     if lost := len(graded) - len(ready):
-        say(f"{lost} run(s) cannot be judged again: their changes.patch is gone.")
+        say(f"{lost} run(s) cannot be judged again: their changes.patch is gone or was altered.")
     if not ready:
         raise UsageError(f"{folder} has no run that could be judged again", fix="run the experiment first: scylla run")
     return Original(folder=folder, meta=meta, records=records, ready=ready)

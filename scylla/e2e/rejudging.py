@@ -76,12 +76,17 @@ def _is_same(known: ExperimentMeta, described: ExperimentMeta) -> bool:
 
 
 def material_of(experiment: Path, record: RunRecord) -> Path | None:
-    """The folder with what judges need of a run; None when the run has no graded result or its patch is gone."""
+    """The folder with what judges need of a run; None without a graded result or the very patch that was graded."""
     attempt = record.result
     if attempt is None or record.grading is None:
         return None
     folder = experiment / record.key.label / f"attempt_{attempt.number:02d}"
-    return folder if (folder / "changes.patch").is_file() else None
+    try:
+        patch = (folder / "changes.patch").read_bytes()
+    except OSError:
+        return None
+    graded = record.grading.patch_digest
+    return folder if graded in (None, hashlib.sha256(patch).hexdigest()) else None
 
 
 def adopt_runs(

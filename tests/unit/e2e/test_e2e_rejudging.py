@@ -145,6 +145,8 @@ def test_runs_without_a_patch_or_a_grading_cannot_be_judged(experiment):
     folder = experiment / KEY.label / "attempt_02"
     assert material_of(experiment, record()) == folder
     assert material_of(experiment, replace(record(), grading=None)) is None
+    altered = replace(record().grading, patch_digest="0" * 64)
+    assert material_of(experiment, replace(record(), grading=altered)) is None
     assert material_of(experiment, replace(record(), attempts=())) is None
     (folder / "changes.patch").unlink()
     assert material_of(experiment, record()) is None
