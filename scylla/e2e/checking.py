@@ -26,6 +26,8 @@ from scylla.workspace.trees import fingerprint
 
 GRACE_S = 1.0
 SHELL = "/bin/sh"
+_LIMITED = 'ulimit -f 2097152 2>/dev/null; exec "$0" -c "$1"'
+"""No file that a check writes, its output among them, grows beyond 1 GiB (2 where a shell counts in kibibytes)."""
 
 
 class Grounds(Protocol):
@@ -125,7 +127,7 @@ async def _run_check(item: Item, check: Check, bench: Bench, folder: Path, parts
     if check.report is not None:
         clear_place(check.report.file, bench.project)
     env = bench.environment(parts.search_path)
-    command = Command(argv=(SHELL, "-c", check.run), cwd=bench.project, env=env)
+    command = Command(argv=(SHELL, "-c", _LIMITED, SHELL, check.run), cwd=bench.project, env=env)
     stdout, stderr = folder / "stdout.txt", folder / "stderr.txt"
     finished = await run(command, stdout=stdout, stderr=stderr, timeout_s=check.timeout_s, grace_s=GRACE_S)
     problem = _environment_problem(item, check, finished, parts.search_path)

@@ -17,6 +17,7 @@ from scylla.e2e.checking import run_checks
 from scylla.e2e.evidence import write_evidence
 from scylla.e2e.parts import Parts
 from scylla.e2e.sitting import Sitting
+from scylla.errors import ScyllaError
 from scylla.workspace.removal import remove_tree
 
 
@@ -28,7 +29,7 @@ async def grade_changes(record: RunRecord, parts: Parts, sitting: Sitting) -> No
     attempt = record.result
     assert attempt is not None
     parts.progress.grading_started(record.key)
-    graded = await sitting.unless_interrupted(partial(_grade, attempt, parts, sitting))
+    graded = await sitting.unless_interrupted(partial(_try_to_grade, attempt, parts, sitting))
     if isinstance(graded, Grading):
         parts.store.save_grading(graded)
     elif graded is not None:
@@ -42,6 +43,16 @@ async def remove_final_workspace(record: RunRecord, parts: Parts) -> None:
     if attempt is not None and attempt.workspace is not None:
         await anyio.to_thread.run_sync(remove_tree, Path(attempt.workspace))
         parts.store.forget_workspace(record.key, attempt.number)
+
+
+async def _try_to_grade(attempt: Attempt, parts: Parts, sitting: Sitting) -> Grading | str:
+    """The grading, or why there is none: what an agent left for one run must not end everybody's experiment."""
+    try:
+        return await _grade(attempt, parts, sitting)
+    except ScyllaError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, it concerns this run alone
+        return f"grading it failed: {type(error).__name__}: {error}"
 
 
 async def _grade(attempt: Attempt, parts: Parts, sitting: Sitting) -> Grading | str:

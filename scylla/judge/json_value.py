@@ -18,7 +18,7 @@ class _NotThereError(LookupError):
 def json_failure(condition: JsonMatch, text: str) -> str:
     """What is wrong with the JSON, in words; empty when every condition holds."""
     try:
-        value = _at(condition.pointer, json.loads(text, parse_constant=_refuse_constant))
+        value = _at(condition.pointer, json.loads(text, parse_constant=_refuse_constant, parse_float=_finite))
     except _NotThereError as error:
         return f"has no value at {condition.pointer!r}: {error}"
     except (ValueError, RecursionError) as error:
@@ -31,6 +31,12 @@ def json_failure(condition: JsonMatch, text: str) -> str:
     if condition.at_most is not None and not (_is_number(value) and value <= condition.at_most):
         return f"{place} instead of at most {condition.at_most:g}"
     return ""
+
+
+def _finite(text: str) -> float:
+    """Numbers too large for a float would be infinite, and so larger than anything that is asked for."""
+    value = float(text)
+    return value if math.isfinite(value) else _refuse_constant(text)
 
 
 def _refuse_constant(constant: str) -> NoReturn:

@@ -7,6 +7,7 @@ from typing import Any
 
 from scylla.domain.experiment import ExperimentMeta
 from scylla.domain.record import Verdict
+from scylla.domain.score import ItemMark
 from scylla.domain.usage import Spend, Tokens
 from scylla.reporting.judges import judges_document
 from scylla.stats.summary import GroupSummary, RunSummary, State, Summary
@@ -75,6 +76,7 @@ def _run(run: RunSummary) -> dict[str, Any]:
         "passed": None if score is None else score.passed,
         "categories": {} if score is None else {category.name: category.score for category in score.categories},
         "items": {} if score is None else dict(score.points),
+        "checks": [_check(mark) for mark in run.checks],
         "verdicts": [_verdict(verdict) for verdict in run.verdicts],
         "attempts": run.attempts,
         "outcome": None if attempt is None else attempt.outcome.value,
@@ -95,6 +97,26 @@ def _run(run: RunSummary) -> dict[str, Any]:
     }
 
 
+def _check(mark: ItemMark) -> dict[str, Any]:
+    return {
+        "item_id": mark.item_id,
+        "points": mark.points,
+        "points_before": mark.points_before,
+        "reason": mark.reason,
+        "evidence": mark.evidence,
+    }
+
+
+def _judged(mark: ItemMark) -> dict[str, Any]:
+    return {
+        "item_id": mark.item_id,
+        "points": mark.points,
+        "reason": mark.reason,
+        "evidence": mark.evidence,
+        "evidence_found": mark.evidence_found,
+    }
+
+
 def _verdict(verdict: Verdict) -> dict[str, Any]:
     return {
         "judge_number": verdict.judge_number,
@@ -104,7 +126,7 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "detail": verdict.detail,
         "reused_from": None if verdict.reused_from is None else verdict.reused_from.label,
         "evidence_missing": verdict.evidence_missing,
-        "items": [asdict(mark) for mark in verdict.marks],
+        "items": [_judged(mark) for mark in verdict.marks],
     }
 
 

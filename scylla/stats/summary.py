@@ -13,7 +13,7 @@ from scylla.domain.experiment import ExperimentMeta
 from scylla.domain.outcome import Outcome
 from scylla.domain.plan import RunKey
 from scylla.domain.record import Attempt, RunRecord, Verdict
-from scylla.domain.score import Score, grade_of
+from scylla.domain.score import ItemMark, Score, grade_of
 from scylla.domain.usage import Spend, Tokens, add_costs
 from scylla.stats.comparison import Comparison, compare_setups
 from scylla.stats.formulas import Interval, consistency_of, wilson_interval
@@ -49,6 +49,7 @@ class RunSummary:
     judge_s: float | None
     cli_cost_difference_usd: float | None
     verdicts: tuple[Verdict, ...] = ()
+    checks: tuple[ItemMark, ...] = ()
 
     @property
     def total_cost_usd(self) -> float | None:
@@ -173,6 +174,7 @@ def _run(record: RunRecord, meta: ExperimentMeta) -> RunSummary:
         judge_s=math.fsum(verdict.duration_s for verdict in record.verdicts) if record.verdicts else None,
         cli_cost_difference_usd=_difference(attempt),
         verdicts=record.verdicts,
+        checks=() if record.grading is None else record.grading.marks,
     )
 
 

@@ -90,3 +90,7 @@ def test_removing_the_files_of_the_setup_follows_no_link_of_the_agent(tmp_path):
 
 def test_time_limit_and_daemons(tmp_path):
     assert marks_of(tmp_path, "setsid sleep 300 & sleep 300", timeout_s=0.5) == [0.0]
+
+
+def test_no_file_of_a_check_grows_without_limit(tmp_path):
+    assert marks_of(tmp_path, 'test "$(ulimit -f)" -le 2097152 && test "$0" = /bin/sh && test $# = 0') == [1.0]

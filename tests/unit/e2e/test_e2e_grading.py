@@ -141,3 +141,17 @@ def test_evidence_is_kept_with_its_digests(tmp_path):
         assert (folder / "evidence/message.md").read_text() == "done"
         assert manifest["pinned_commit"]
         assert manifest["case_digest"] == lab.case.digest
+
+
+def test_what_goes_wrong_with_one_run_does_not_end_the_others(tmp_path):
+    lab = Lab(tmp_path)
+    lab.sit(KillBeforeGrading())
+    (attempt,) = (tmp_path / "experiment").rglob("attempt_01")
+    (attempt / "checks").write_text("in the way of the folder")
+    lab.sit()
+    assert sum(record.score is None for record in lab.records()) == 1
+    assert [reason for reason in lab.reasons() if reason.startswith("not graded: grading it failed: ")]
+    (attempt / "checks").unlink()
+    lab.sit()
+    assert [record.score.score for record in lab.records()] == [0.75] * lab.runs
+    assert lab.script.paid["agent"] == lab.runs

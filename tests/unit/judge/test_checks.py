@@ -82,6 +82,7 @@ def test_binary_output_is_no_crash(tmp_path):
         ({"pointer": "/s", "at_most": 1.5, "at_least": 1.0}, '{"s": 1.5}', '{"s": 1.6}'),
         ({"at_least": 1.0}, "1", "0"),
         ({"at_least": 1.0}, "2", "true"),
+        ({"at_least": 1.0}, "2", "1e999"),
         ({"at_most": 1.0}, "1", '"0"'),
         ({"at_most": 1.0}, "1", "-Infinity"),
         ({"equals": "1"}, "1", "1 2"),
