@@ -15,7 +15,7 @@ from scylla.config.tiers import available_tiers, load_tier
 from scylla.domain.tier import Setup, SystemPrompt
 from scylla.store.reading import read_experiment
 
-pytestmark = [pytest.mark.journey, pytest.mark.exhaustive, pytest.mark.xdist_group("tiers"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.journey, pytest.mark.xdist_group("tiers"), pytest.mark.timeout(900)]
 
 COUNTS = {"T0": 24, "T1": 10, "T2": 15, "T3": 41, "T4": 14, "T5": 15, "T6": 1}
 RUBRIC = """
