@@ -6,6 +6,7 @@ import json
 import signal
 import sqlite3
 import time
+from contextlib import closing
 
 import pytest
 import yaml
@@ -149,7 +150,7 @@ def test_experiments_that_kept_no_prompt_are_judged_from_their_artefacts(lab):
     test["validation"]["criteria_file"] = "expected/criteria.md"
     (lab.case / "test.yaml").write_text(yaml.safe_dump(test))
     assert lab.run(*ONE).code == 0
-    with sqlite3.connect(lab.experiment / "experiment.db") as connection:
+    with closing(sqlite3.connect(lab.experiment / "experiment.db")) as connection, connection:
         (text,) = connection.execute("SELECT value FROM meta WHERE name = 'experiment'").fetchone()
         old = json.loads(text)
         for name in ("prompt", "criteria"):

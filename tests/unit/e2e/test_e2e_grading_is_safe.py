@@ -20,7 +20,7 @@ from scylla.workspace.copies import copy
 from scylla.workspace.prepare import prepare
 
 CHEATING = Path(__file__).parents[2] / "fixtures" / "cheating"
-PLAIN = f"{sys.base_prefix}/bin:/usr/bin:/bin"
+PLAIN = f"{sys.base_prefix}/bin:/usr/local/bin:/usr/bin:/bin"
 WITH_PYTEST = f"{Path(sys.executable).parent}:{PLAIN}"
 
 
